@@ -1,0 +1,56 @@
+/* One YAML reader, two modes, to a json tree.
+ *
+ * STRICT (our configuration and templates): duplicate keys, aliases, tags, merge keys and scalars that
+ * readers disagree about (yes, off, 0644, 1_000, 1:30, ...) are refused with "quote it".
+ * FOREIGN (manifests, kubeconfig, chart, index): scalars resolve as sigs.k8s.io/yaml does (YAML 1.1
+ * of go.yaml.in/yaml: 0777 is 511, yes/no/on/off are booleans only as that library has it), aliases
+ * and merge keys are expanded under ceilings of nodes and depth, the last duplicate key is an error
+ * as it is there.
+ *
+ * Every error is RD_ERR_INPUT and says file, line and column. */
+#ifndef RD_MANIFEST_YAML_H
+#define RD_MANIFEST_YAML_H
+
+#include "base/json.h"
+
+enum yaml_mode { YAML_STRICT, YAML_FOREIGN };
+
+struct yaml_limits {
+    size_t bytes_max; /* of the whole text */
+    size_t nodes_max; /* after expansion of aliases */
+    size_t depth_max;
+    size_t docs_max;
+};
+extern const struct yaml_limits yaml_limits_default; /* 64 MiB, 2 000 000, 100, 10 000 */
+
+/* Where values came from: parallel to the tree by JSON pointer ("/spec/replicas" -> line). */
+struct yaml_marks;
+int yaml_marks_line(const struct yaml_marks *m, const char *pointer); /* 0: unknown */
+void yaml_marks_free(struct yaml_marks *m);
+
+struct yaml_doc {
+    json_t *root;            /* owned; json null for an empty document */
+    int line;                /* 1-based line of the document's start */
+    struct yaml_marks *marks; /* owned; NULL unless asked for */
+};
+
+struct yaml_stream {
+    char *name; /* owned; file name for messages */
+    struct yaml_doc *docs;
+    size_t len;
+};
+
+/* Reads all documents of text. `name` is for messages ("-" becomes "stdin"). JSON is YAML. Empty
+ * documents are kept as null. want_marks costs memory: for our configuration only. */
+bool yaml_read(const char *text, size_t len, const char *name, enum yaml_mode mode,
+               const struct yaml_limits *limits, bool want_marks, struct yaml_stream *ret,
+               struct rd_err **reterr) RD_MUST_CHECK;
+bool yaml_read_file(const char *path, enum yaml_mode mode, const struct yaml_limits *limits,
+                    bool want_marks, struct yaml_stream *ret, struct rd_err **reterr) RD_MUST_CHECK;
+void yaml_stream_clear(struct yaml_stream *s);
+
+/* Writes a tree as block YAML that both modes read back to the same tree. `comment` (may be NULL)
+ * goes above it as # lines. Used by render and by kubeconfig writing. */
+void yaml_write(struct rd_buf *out, const json_t *root, const char *comment);
+
+#endif
