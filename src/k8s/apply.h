@@ -1,0 +1,41 @@
+/* Server-side apply (reference section 2), its dry run, and patches.
+ * Field manager K8S_FIELD_MANAGER, fieldValidation=Strict, never forced unless told. */
+#ifndef RD_K8S_APPLY_H
+#define RD_K8S_APPLY_H
+
+#include "k8s/client.h"
+
+enum k8s_applied { K8S_APPLY_CREATED, K8S_APPLY_CHANGED, K8S_APPLY_UNCHANGED };
+
+struct k8s_apply {
+    struct op op;
+    struct k8s_client *client;
+    const json_t *object;  /* borrowed: the intent */
+    const char *ns;        /* borrowed; used when the object names none and its kind is namespaced */
+    bool dry_run;
+    bool force;
+    const char *before_rv; /* borrowed; resourceVersion seen before, to tell changed from unchanged; NULL:
+                              a GET of the metadata is made first */
+    const char *field_manager; /* NULL: K8S_FIELD_MANAGER */
+    /* Out. */
+    json_t *result;        /* owned: the object as the server has it */
+    enum k8s_applied outcome;
+    json_t *conflicts;     /* owned; array of {manager, field, message} when the error is a conflict */
+    struct k8s_call call;
+    int state;
+    struct op_timer pause;
+    unsigned type_missing; /* retries of "CRD not served yet" and "namespace not there yet" */
+    char *seen_rv;
+};
+/* Fills zeroed memory; set the In fields, then start. The resource must be known (k8s_resource_find),
+ * else RD_ERR_INPUT "no such kind on this server". */
+void k8s_apply_init(struct k8s_apply *a, struct k8s_client *c, const json_t *object);
+void k8s_apply_start(struct k8s_apply *a, struct op *parent);
+void k8s_apply_clear(struct k8s_apply *a);
+
+/* Compares live and (dry-run) result, leaving out managedFields, resourceVersion, generation, uid,
+ * creationTimestamp and status. Appends {path, from, to} to out (array) for each differing leaf;
+ * Secret data is shown as digests. Returns the number. Pure. */
+size_t k8s_object_diff(const json_t *live, const json_t *wanted, json_t *out);
+
+#endif
