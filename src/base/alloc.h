@@ -1,5 +1,6 @@
 /* Allocation that cannot fail: running out of memory aborts, and the journal makes an abort just
- * another crash to resume from. jansson, curl and libuv are routed here by rd_alloc_init(). */
+ * another crash to resume from. rd_alloc_init() routes jansson here; curl and libuv are routed where
+ * they are initialised. Memory from here is freed with free(). */
 #ifndef RD_BASE_ALLOC_H
 #define RD_BASE_ALLOC_H
 

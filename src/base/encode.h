@@ -18,6 +18,8 @@ struct rd_sha256;
 struct rd_sha256 *rd_sha256_new(void);
 void rd_sha256_update(struct rd_sha256 *h, const void *data, size_t len);
 void rd_sha256_final(struct rd_sha256 *take, char *out);
+/* Bytes of the code point at s (1 to 4), or 0 when it is malformed, cut short or len is 0. */
+size_t rd_utf8_next(const char *s, size_t len, uint32_t *ret_code);
 bool rd_utf8_valid(const char *s, size_t len);
 /* Percent-encodes everything but RFC 3986 unreserved characters. Owned. */
 char *rd_percent_encode(const char *s);

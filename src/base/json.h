@@ -8,9 +8,13 @@
 
 /* Owned; asserts instead of failing: the format is ours, so NULL would mean our bug. */
 json_t *rd_json_pack(const char *fmt, ...);
-/* Parses untrusted bytes; duplicate keys of servers are tolerated, of our own files are not.
- * Depth is bounded by jansson (2048). `what` names the document in the message. */
+/* Parses untrusted bytes: one object or array, depth bounded by jansson (2048). NUL, raw or as
+ * \u0000, is refused, so strings read as C strings are whole. Of duplicate keys the last wins.
+ * `what` names the document in the message; owned, or NULL with an RD_ERR_INPUT error. */
 json_t *rd_json_parse(const char *data, size_t len, const char *what, struct rd_err **reterr)
+    RD_MUST_CHECK;
+/* The same for files that are ours or the user's: a duplicate key is an error. */
+json_t *rd_json_parse_own(const char *data, size_t len, const char *what, struct rd_err **reterr)
     RD_MUST_CHECK;
 char *rd_json_dump(const json_t *v); /* owned; compact, sorted keys */
 
@@ -24,7 +28,8 @@ const char *rd_json_path_str(const json_t *root, const char *dotted);
 /* Integer or integral real at path; `otherwise` when absent or of another type. */
 json_int_t rd_json_path_int(const json_t *root, const char *dotted, json_int_t otherwise);
 bool rd_json_path_bool(const json_t *root, const char *dotted, bool otherwise);
-/* Sets a value at a dotted path, making objects on the way; steals `value`. */
+/* Sets a value at a dotted path; steals `value`, which must not be NULL. Anything on the way that is
+ * missing or not an object becomes one. */
 void rd_json_path_set(json_t *root, const char *dotted, json_t *value);
 /* The condition object of `type` in status.conditions, or NULL. Borrowed. */
 json_t *rd_json_condition(const json_t *object, const char *type);

@@ -11,8 +11,9 @@ bool rd_ends_with(const char *s, const char *suffix);
 bool rd_glob_match(const char *pattern, const char *s);
 /* The entry of NULL-ended `words` nearest to `word` by edits, or NULL when none is near. */
 const char *rd_text_nearest(const char *word, const char *const *words);
-/* Appends `s` with control bytes, DEL and C1 neutralised as \xNN, so that remote text cannot drive a
- * terminal; newlines become "\n" unless keep_newlines. Invalid UTF-8 is escaped byte by byte. */
+/* Appends `s` with control bytes, DEL and C1 neutralised as \xNN and marks that turn the writing
+ * direction as \uNNNN, so that remote text cannot drive a terminal; newline and tab become "\n" and
+ * "\t" unless keep_newlines. Invalid UTF-8 is escaped byte by byte. The result is valid UTF-8. */
 void rd_text_escape(struct rd_buf *out, const char *s, size_t len, bool keep_newlines);
 /* Kubernetes names: RFC 1123 label (<= 63) and subdomain (<= 253). */
 bool rd_is_dns_label(const char *s, size_t max);
