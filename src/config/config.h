@@ -1,0 +1,109 @@
+/* The desk: one option table feeds flags, environment, file, --help and the README table.
+ * Precedence: flag, environment, file, default. Each value remembers where it came from
+ * ("--region", "GCP_REGION", "raydeploy.yaml:12", "default"), and every message about it says so. */
+#ifndef RD_CONFIG_CONFIG_H
+#define RD_CONFIG_CONFIG_H
+
+#include "base/json.h"
+#include "base/text.h"
+
+enum config_target { TARGET_GKE, TARGET_LOCAL };
+enum config_progress { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_QUIET };
+enum config_color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
+/* Strings are owned, NULL when not set and without default. Sizes and times carry their unit. */
+struct config {
+    /* Where the file came from; NULL: none. */
+    char *file;
+    char *project, *region, *name;
+    enum config_target target;
+    struct {
+        char *zone, *connector, *roles;
+    } management;
+    struct {
+        char *subnet_cidr, *pods_cidr, *services_cidr, *control_plane;
+        json_t *authorized_networks; /* array of CIDR strings */
+    } network;
+    struct {
+        char *machine_type;
+        json_int_t min, max, disk_gb;
+        bool spot;
+    } cpu_pool;
+    struct {
+        bool enabled, spot;
+        char *machine_type, *accelerator;
+        json_int_t min, max;
+        json_t *zones;
+    } gpu_pool;
+    struct {
+        bool enabled;
+        char *tier, *zone;
+        json_int_t capacity_gb;
+    } filestore;
+    struct {
+        bool enabled;
+        char *bucket;
+        json_int_t age_days;
+    } spill;
+    struct {
+        char *name;
+        bool keep;
+    } registry;
+    struct {
+        char *version, *image, *gpu_image;
+        char *auth;      /* "token" or "disabled" */
+        json_t *head;    /* object: cpu, memory, env, rayStartParams */
+        json_t *workers; /* array: name, replicas, min, max, cpu, memory, gpus, idleTimeoutSeconds, env,
+                            spot, rayStartParams; defaults depend on the target and are filled in */
+    } ray;
+    struct {
+        char *version, *chart, *sha256, *ns, *watch; /* watch: "all" or "namespace" */
+    } kuberay;
+    struct {
+        char *ns, *release, *grafana_host, *prometheus_host;
+    } monitoring;
+    /* Flags of every command. */
+    char *kubeconfig, *context, *state_dir, *templates_dir, *log_file;
+    uint64_t timeout_ms; /* 0: none given */
+    uint64_t lease_duration_ms;
+    bool yes, json_output, fail_fast, adopt, rebuild_journal;
+    int verbose;
+    enum config_progress progress;
+    enum config_color color;
+    json_t *facts; /* --fact NAME=VALUE */
+    /* Set by verbs that take them. */
+    struct rd_strv files;    /* -f */
+    struct rd_strv rest;     /* positional arguments */
+    json_t *verb_flags;      /* object: flag name without dashes -> value, for a verb's own flags */
+    json_t *origins;         /* object: option name -> text */
+};
+
+/* A flag only one verb takes. */
+struct config_verb_flag {
+    const char *name;     /* "working-dir" */
+    const char *short_name; /* "f" or NULL */
+    const char *arg;      /* "DIR"; NULL: a switch */
+    bool repeats;         /* value is an array */
+    const char *help;
+};
+
+/* Reads argv (after the verb), environment and file; checks every value. Everything after "--" is
+ * `rest`. RD_ERR_INPUT with the origin of the bad value; unknown keys and flags with a suggestion. */
+bool config_load(struct config *c, int argc, char **argv, const struct config_verb_flag *verb_flags,
+                 bool needs_deployment, struct rd_err **reterr) RD_MUST_CHECK;
+void config_clear(struct config *c);
+/* Of an option by its dotted file key or flag name; "default" when nobody set it. Borrowed. */
+const char *config_origin(const struct config *c, const char *option);
+
+/* Derived names (decisions.md): owned by the caller. */
+char *config_namespace(const struct config *c);   /* <name>-system */
+char *config_head_account(const struct config *c);
+char *config_worker_account(const struct config *c);
+char *config_claim(const struct config *c);
+
+/* Appends the help of the common flags, the commented raydeploy.yaml of `init`, the README table. */
+void config_help_flags(struct rd_buf *out);
+void config_sample(struct rd_buf *out);
+void config_markdown(struct rd_buf *out);
+
+#endif
