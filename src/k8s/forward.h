@@ -40,6 +40,7 @@ struct k8s_forward {
     uint16_t local_port;    /* 0: any; the real one once on_listening was called */
     void (*on_listening)(struct k8s_forward *f);
     void (*on_note)(struct k8s_forward *f, const char *text); /* connection trouble, pod changes */
+    struct rd_err *last;    /* owned; why the last connection failed; NULL once one succeeded */
     void *ctx;
     void *priv;
 };
