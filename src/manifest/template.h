@@ -59,6 +59,10 @@ const char *template_text(const struct template_set *s, const char *name, size_t
  * Unknown placeholder or missing value: RD_ERR_INPUT with file and line. */
 bool template_render(const struct template_set *s, const char *name, const struct template_values *v,
                      struct manifest_list *out, struct rd_err **reterr) RD_MUST_CHECK;
+/* Same for a template that is one tree and no Kubernetes object (a pod spec, a worker group, a list of
+ * rules), to be the value of a placeholder elsewhere. Owned. */
+json_t *template_fragment(const struct template_set *s, const char *name,
+                          const struct template_values *v, struct rd_err **reterr);
 /* The placeholder names a template uses, for the table test and for `plan`. */
 bool template_names(const struct template_set *s, const char *name, struct rd_strv *ret,
                     struct rd_err **reterr) RD_MUST_CHECK;
