@@ -7,13 +7,18 @@
 
 struct op_proc {
     struct op op;
-    struct rd_buf out; /* stdout, at most out.max bytes: more is an error */
+    struct rd_buf out; /* stdout, at most out_max bytes: more is an error and ends the process */
     int64_t exit_status;
-    int term_signal;
-    uv_process_t process; /* the rest is proc.c's */
+    int term_signal; /* 0: it exited by itself */
+    /* The rest is proc.c's. */
+    uv_process_t process;
     uv_pipe_t pipe;
-    int closing;
-    int state;
+    int open_handles;
+    bool exited, eof;
+    int kills;
+    uint64_t kill_at_ms, linger_until_ms;
+    char *process_file; /* owned */
+    struct rd_err *failure;
     char chunk[8192];
 };
 
@@ -27,8 +32,9 @@ struct op_proc_options {
     size_t out_max;
 };
 /* Ends without error once the process has ended, whatever its status. A missing program is
- * RD_ERR_INPUT. Cancelling sends SIGTERM, then SIGKILL after 2 s. */
+ * RD_ERR_INPUT. Cancelling sends SIGTERM, then SIGKILL after 2 s. The options are borrowed for the
+ * call only. A grandchild that keeps stdout open is not waited for longer than 1 s. */
 void op_proc_start(struct op_proc *p, struct op *parent, const struct op_proc_options *o);
-void op_proc_clear(struct op_proc *p);
+void op_proc_clear(struct op_proc *p); /* must not be running; safe on zeroed memory */
 
 #endif
