@@ -183,6 +183,9 @@ static void utf8_every_code_point(void **state)
         size_t used = rd_utf8_next(s, n, &got);
         if (used != (good ? n : 0) || got != (good ? want : 0xdead))
             fail_msg("U+%04X: got U+%04X in %zu bytes, want %zu", want, got, used, good ? n : 0);
+        /* The bytes after the end are there, but are not ours to read. */
+        if (rd_utf8_next(s, n - 1, &got) != 0)
+            fail_msg("U+%04X: accepted without its last byte", want);
     }
 }
 

@@ -4,12 +4,41 @@
 #include "base/file.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+/* The kernel may do less than asked, or be interrupted. These stand before libc's in this program:
+ * at most `most` bytes at a time when it is not 0, and every other call is interrupted. */
+static struct {
+    size_t most;
+    unsigned calls;
+} slow;
+
+static bool slow_interrupts(size_t *len)
+{
+    if (slow.most == 0)
+        return false;
+    if (*len > slow.most)
+        *len = slow.most;
+    errno = EINTR;
+    return slow.calls++ % 2 == 0;
+}
+
+ssize_t write(int fd, const void *data, size_t len)
+{
+    return slow_interrupts(&len) ? -1 : syscall(SYS_write, fd, data, len);
+}
+
+ssize_t read(int fd, void *data, size_t len)
+{
+    return slow_interrupts(&len) ? -1 : syscall(SYS_read, fd, data, len);
+}
 
 /* Root may do anything, and then nothing is read-only: work as someone else. */
 #define NOBODY 65534
@@ -132,6 +161,31 @@ static void read_large(void **state)
     assert_true(rd_file_read(path, 1 << 20, &got, &err));
     rd_check_int("length", (long long)got.len, (long long)want.len);
     assert_memory_equal(got.data, want.data, want.len);
+}
+
+static void small_pieces(void **state)
+{
+    RD_AUTOFREE char *path = in(state, "slow");
+    struct rd_err *err = NULL;
+    RD_AUTOBUF struct rd_buf b = RD_BUF_INIT(100);
+    rd_buf_puts(&b, "head ");
+    slow.calls = 0;
+    slow.most = 3;
+    bool wrote = rd_file_write_atomic(path, "0123456789", 10, 0600, &err);
+    unsigned writes = slow.calls;
+    bool read = wrote && rd_file_read(path, 10, &b, &err);
+    slow.most = 0;
+    rd_check_int("four writes, each interrupted once", writes, 8);
+    if (!read)
+        fail_msg("%s", err->message);
+    rd_check_str("came back", rd_buf_str(&b), "head 0123456789");
+    slow.most = 3;
+    read = rd_file_read(path, 9, &b, &err);
+    slow.most = 0;
+    assert_false(read);
+    rd_check_str("what was read before the limit is gone", rd_buf_str(&b), "head 0123456789");
+    rd_check_int("its length too", (long long)b.len, 15);
+    rd_check_err("over the limit", &err, RD_ERR_INPUT, "more than 9 bytes");
 }
 
 static void read_errors(void **state)
@@ -328,6 +382,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(read_limits, enter, leave),
         cmocka_unit_test_setup_teardown(read_large, enter, leave),
+        cmocka_unit_test_setup_teardown(small_pieces, enter, leave),
         cmocka_unit_test_setup_teardown(read_errors, enter, leave),
         cmocka_unit_test_setup_teardown(read_stdin, enter, leave),
         cmocka_unit_test_setup_teardown(write_replaces, enter, leave),

@@ -104,6 +104,8 @@ static void nearest_table(void **state)
         rd_check_str(cases[i].word, rd_text_nearest(cases[i].word, commands), cases[i].want);
     static const char *const none[] = {NULL};
     rd_check_str("no words", rd_text_nearest("up", none), NULL);
+    static const char *const letter[] = {"y", NULL};
+    rd_check_str("nothing in common", rd_text_nearest("x", letter), NULL);
     static const char *const two[] = {"tolerations", "toleration", NULL};
     rd_check_str("the nearer of two", rd_text_nearest("toleratin", two), "toleration");
 }
