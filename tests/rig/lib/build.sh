@@ -1,0 +1,139 @@
+# Building the programs and the Ray environment into the cache. Every part has a
+# folder named by the hash of what it is made from, so a change rebuilds one part.
+# shellcheck shell=bash
+
+go_env=(GOWORK=off GOTOOLCHAIN=local CGO_ENABLED=0 GOFLAGS=-mod=readonly)
+
+# Exit 3 means "cannot run here": tests print SKIP with the reason above it.
+go_need() {
+    local have
+    if ! command -v go >/dev/null; then
+        say "SKIP: no go on PATH; Go $RIG_GO_MIN or newer builds the rig"
+        exit 3
+    fi
+    have=$(go env GOVERSION)
+    have=${have#go}
+    if [ "$(printf '%s\n' "$RIG_GO_MIN" "$have" | sort -V | head -n 1)" != "$RIG_GO_MIN" ]; then
+        say "SKIP: go is $have, the rig needs $RIG_GO_MIN or newer"
+        exit 3
+    fi
+}
+
+# go_pinned MODULE-FOLDER PATH VERSION: versions.env and go.mod must agree.
+go_pinned() {
+    grep -Eq "^[[:space:]]*(require )?$2 v$3( |$)" "$rig_src/$1/go.mod" ||
+        die "tests/rig/$1/go.mod does not require $2 v$3 as versions.env says"
+}
+
+# hash_of FILE...: over names and contents, with the Go version.
+hash_of() {
+    { go env GOVERSION && cd "$rig_src" && sha256sum "$@"; } | sha256sum | cut -c1-16
+}
+
+# go_part NAME FOLDER PACKAGE LDFLAGS FILE...: sets part_NAME to its binary.
+go_part() {
+    local name=$1 folder=$2 package=$3 ldflags=$4 key out
+    shift 4
+    key=$(hash_of "$@")
+    out=$rig_cache/bin/$name-$key/$name
+    printf -v "part_${name//-/_}" '%s' "$out"
+    [ -x "$out" ] && return 0
+    say "building $name (log: $rig_cache/build-$name.log)"
+    mkdir -p "${out%/*}"
+    if ! (cd "$rig_src/$folder" && env "${go_env[@]}" go build -trimpath -p 2 -pgo=off \
+        -ldflags "-s -w $ldflags" -o "$out.new" "$package") >"$rig_cache/build-$name.log" 2>&1; then
+        tail -n 20 "$rig_cache/build-$name.log" >&2
+        die "building $name failed"
+    fi
+    mv "$out.new" "$out"
+}
+
+kube_ldflags() {
+    local at flags=
+    for at in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+        flags+=" -X $at.gitVersion=v$RIG_KUBERNETES -X $at.gitTreeState=clean"
+        flags+=" -X $at.gitMajor=1 -X $at.gitMinor=$(cut -d. -f2 <<<"$RIG_KUBERNETES")"
+    done
+    echo "$flags"
+}
+
+build_go() {
+    go_need
+    go_pinned kube k8s.io/kubernetes "$RIG_KUBERNETES"
+    go_pinned kube go.etcd.io/etcd/server/v3 "$RIG_ETCD"
+    go_pinned kube sigs.k8s.io/structured-merge-diff/v6 6.3.3
+    go_pinned kwok sigs.k8s.io/kwok "$RIG_KWOK"
+    go_pinned kuberay github.com/ray-project/kuberay/ray-operator "$RIG_KUBERAY"
+    local riglet=(kube/riglet/*.go)
+    (cd "$rig_src" && ls kube/riglet/*.go >/dev/null)
+    mapfile -t riglet < <(cd "$rig_src" && ls kube/riglet/*.go)
+    go_part rigkube kube . "$(kube_ldflags)" versions.env kube/go.mod kube/go.sum kube/main.go
+    go_part riglet kube ./riglet "" kube/go.mod kube/go.sum "${riglet[@]}"
+    go_part kwok kwok sigs.k8s.io/kwok/cmd/kwok "" kwok/go.mod kwok/go.sum
+    go_part ray-operator kuberay github.com/ray-project/kuberay/ray-operator "" \
+        kuberay/go.mod kuberay/go.sum
+    local name
+    for name in etcd kube-apiserver kube-controller-manager kube-scheduler kubectl; do
+        ln -sfn rigkube "${part_rigkube%/*}/$name"
+    done
+}
+
+# python_find: the first interpreter of a version Ray has wheels for.
+python_find() {
+    local name version
+    for name in python3 python3.12 python3.11 python3.10; do
+        version=$("$name" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) ||
+            continue
+        case $version in
+        3.10 | 3.11 | 3.12)
+            "$name" -c 'import sys; print(sys.executable)'
+            return 0
+            ;;
+        esac
+    done
+    return 1
+}
+
+build_ray() {
+    local python key
+    python=$(python_find) || {
+        say "no Python 3.10 to 3.12: starting without Ray"
+        return 1
+    }
+    key=$("$python" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3], sys.base_prefix)')
+    key=$(echo "$key ray[default]==$RIG_RAY" | sha256sum | cut -c1-16)
+    part_venv=$rig_cache/venv-$key
+    [ -f "$part_venv/.complete" ] && return 0
+    say "installing Ray $RIG_RAY (log: $rig_cache/build-ray.log)"
+    rm -rf "$part_venv"
+    if ! { "$python" -m venv "$part_venv" &&
+        "$part_venv/bin/pip" install --disable-pip-version-check --progress-bar off \
+            "ray[default]==$RIG_RAY"; } >"$rig_cache/build-ray.log" 2>&1; then
+        tail -n 15 "$rig_cache/build-ray.log" >&2
+        say "Ray could not be installed"
+        return 1
+    fi
+    touch "$part_venv/.complete"
+}
+
+# rig_build_all: one build at a time, Ray beside the Go build.
+rig_build_all() {
+    local ray_job= ray_status=0
+    exec 8>"$rig_cache/build.lock"
+    flock 8
+    go_need
+    if [ "${with_ray:-1}" = 1 ]; then
+        build_ray &
+        ray_job=$!
+    fi
+    build_go
+    if [ -n "$ray_job" ]; then
+        wait "$ray_job" || ray_status=$?
+        if [ "$ray_status" = 0 ]; then
+            build_ray # sets part_venv in this shell
+        else
+            with_ray=0
+        fi
+    fi
+    flock -u 8
+}
