@@ -5,7 +5,19 @@
  *  1. START only when all needs are done.            5. Budgets hold.
  *  2. No START or UNDO without a durable intent.      6. After faults stop, the goal is reached.
  *  3. One mutating op per step at a time.            7. Teardown leaves what was there before us.
- *  4. Nothing starts after cancel or past the lock.   8. One seed, one trace hash. */
+ *  4. Nothing starts after cancel or past the lock.   8. One seed, one trace hash.
+ *
+ * Up: a step whose needs are done is looked at; what is ABSENT or drifted gets an intent on disk, then
+ * START, then WATCH until READY. A START that was not answered leads back to LOOK, never to a second
+ * START. A failed step holds its dependents, the others run on. Before success every verdict older
+ * than PHASE_FRESH_MS is asked for again, and what is found missing is mended.
+ * Down: first every step is looked at in the order of needs, because facts and connections come that
+ * way; then each is undone when its dependents are gone. Only what is ours is undone.
+ *
+ * Exit kind: the gravest failure rules, of equal ones the first in the table. From grave to light:
+ * internal, credentials, foreign, input, preflight, failed (and the rest), remains, job, timeouts;
+ * so "run it again" (5) is said only when nothing else is wrong. Going down any failure but
+ * credentials, our bugs and a failed look-only step means remains (9). */
 #ifndef RD_PHASE_CORE_PHASE_H
 #define RD_PHASE_CORE_PHASE_H
 
@@ -15,6 +27,7 @@
 
 #define PHASE_STEPS_MAX 32
 #define PHASE_COMMANDS_MAX 256
+#define PHASE_NO_STEP UINT32_MAX
 
 typedef uint32_t step_set; /* bit i: the i-th row of the table */
 typedef uint64_t fact_set; /* bit i: the i-th fact of the table */
@@ -39,12 +52,15 @@ enum phase_finding {
         PHASE_FINDING_MAX
 };
 const char *phase_finding_name(enum phase_finding f);
+const char *phase_verb_name(enum phase_verb v); /* "look", ... */
 
 struct phase_verdict {
     enum phase_finding found;
     enum rd_err_kind kind;   /* with FAILING, FAILED, FOREIGN, UNREACHABLE: decides the exit code */
-    bool ours;               /* carries our mark */
-    bool drifted;            /* there, but not as wanted: START may mend it */
+    bool ours;               /* carries our mark; going down only that is undone. FAILED without it means
+                                that the look itself failed */
+    bool drifted;            /* there, but not as wanted: START may mend it; also with PENDING, FAILING,
+                                FAILED */
     bool kept;               /* going down: stays on purpose (--keep, shared, not ours) */
     uint64_t retry_after_ms; /* 0: none */
     uint64_t complaint;      /* hash of the complaint's text: FAILING is final once it did not change */
@@ -67,6 +83,7 @@ struct phase_verdict {
     X(STEP_LEAVING, "leaving")                                                                     \
     X(STEP_GONE, "gone")                                                                           \
     X(STEP_KEPT, "kept")                                                                           \
+    X(STEP_SEEN, "seen")             /* GOAL_LOOK: there, but not as wanted (yet) */               \
     X(STEP_UNWANTED, "unwanted")     /* not part of the goal */
 
 enum step_state {
@@ -87,6 +104,8 @@ struct phase_step_def {
     bool look_only;        /* has no START: what is ABSENT fails with RD_ERR_PREFLIGHT */
     bool every_run;        /* START even when READY was found once in an earlier run (the test job) */
     bool no_last_look;     /* not looked at again before success */
+    bool unlocked;         /* may act before the lock is held, because the lock's home is made by it or
+                              its dependents; implied by look_only */
 };
 
 enum phase_goal_kind {
@@ -97,7 +116,7 @@ enum phase_goal_kind {
 
 struct phase_goal {
     enum phase_goal_kind kind;
-    step_set want;       /* needs are added by the core for UP and LOOK */
+    step_set want;       /* needs are added by the core; DOWN only looks at those */
     step_set may_start;  /* UP: others are looked at only */
     bool fail_fast;
     uint64_t run_limit_ms;
@@ -150,7 +169,7 @@ enum phase_record { REC_INTENT_START, REC_INTENT_UNDO, REC_DONE, REC_UNDONE, REC
 
 struct phase_command {
     enum phase_command_type type;
-    unsigned step;
+    unsigned step;           /* END: the step whose failure rules, or PHASE_NO_STEP; JOURNAL of END: none */
     enum phase_verb verb;
     unsigned run_id;
     uint64_t seq;            /* JOURNAL */
@@ -158,7 +177,7 @@ struct phase_command {
     uint64_t deadline_ms;    /* RUN */
     enum step_state from, to; /* NOTE */
     bool ok;                 /* END: goal reached */
-    bool cancelled;          /* END */
+    bool cancelled;          /* END: EV_CANCEL or EV_ABORT came before */
     enum rd_err_kind exit_kind; /* END, when not ok */
 };
 
@@ -169,37 +188,69 @@ struct phase_commands {
 
 struct phase_step_live {
     enum step_state state;
-    unsigned run_id;        /* of the op in flight; 0: none */
-    enum phase_verb verb;
-    bool stopping;
-    bool intent_durable;
-    uint64_t seq;           /* of the intent being written */
-    uint64_t since_ms, begun_ms, wake_ms, limit_at_ms;
-    unsigned tries;
-    uint64_t complaint, complaint_since_ms, complaint_grace_ms;
+    unsigned run_id;         /* of the op in flight; 0: none */
+    enum phase_verb verb;    /* of the op in flight, else of the last one */
+    bool stopping;           /* CMD_STOP is out */
+    uint64_t stop_at_ms;     /* a mutating op may still settle until then; RD_NEVER: not asked to */
+    bool intent_durable;     /* for intent_verb */
+    enum phase_verb intent_verb;
+    uint64_t seq;            /* of the intent being written; 0: none */
+    uint64_t begun_ms, ended_ms;
+    uint64_t wake_ms;        /* PAUSING, LEAVING: when to look again */
+    uint64_t limit_at_ms;    /* 0: not begun */
+    uint64_t seen_ms;        /* when the last verdict came */
+    bool stale;              /* something below it was mended since */
+    bool surveyed;           /* DOWN: looked at once; its turn comes after its dependents */
+    bool undo_turn;          /* DOWN: its turn has come */
+    bool paused;             /* a pause lies before the look that is under way */
+    bool relook;             /* the look under way is a last look */
+    unsigned acts;           /* STARTs or UNDOs sent since it was last done */
+    unsigned tries;          /* of these, how many ended transiently */
+    unsigned misses;         /* UNREACHABLE in a row */
+    unsigned mends;          /* last looks that found it missing or drifted */
+    bool complaining;
+    uint64_t complaint, complaint_since_ms;
     struct phase_verdict last;
-    bool started_this_run;
-    bool last_look_done;
     enum rd_err_kind fail_kind;
+};
+
+/* Why a run ends early. */
+enum phase_halt {
+    HALT_NONE,
+    HALT_CANCEL,
+    HALT_FAIL_FAST,
+    HALT_JOURNAL,   /* nothing can be written down any more, so nothing may be done */
+    HALT_RUN_LIMIT,
+    HALT_LOCK
 };
 
 struct phase {
     const struct phase_step_def *defs; /* borrowed for life */
     unsigned count;
     struct phase_goal goal;
+    step_set closure;        /* what is looked at at all */
     uint64_t rng;
     uint64_t now_ms, begun_ms;
+    uint64_t run_limit_at_ms;
     uint64_t next_seq;
     unsigned next_run_id;
-    uint64_t lock_until_ms;
-    bool needs_lock, started, cancelled, aborted, lock_lost, ended, last_look;
+    uint64_t lock_until_ms, lock_margin_ms;
+    bool needs_lock, started, cancelled, ended;
+    enum phase_halt halt;
     fact_set facts;
     struct phase_step_live steps[PHASE_STEPS_MAX];
+    struct phase_commands *out; /* during phase_step only */
 };
 
-/* Margin before the lock's end past which nothing new starts: a tenth of what is left at renewal,
- * at least 500 ms; the caller passes until_ms, the core subtracts. */
+/* Nothing new starts later than this before the lock's end, or a tenth of what is left at renewal when
+ * that is more. The caller passes the lock's end, the core subtracts. */
 #define PHASE_LOCK_MARGIN_MS 500
+/* A verdict older than this is asked for again before it is acted on or success is reported. */
+#define PHASE_FRESH_MS 30000
+/* After a cancel a mutating op may settle for so long, so that its outcome is known. */
+#define PHASE_SETTLE_MS 10000
+/* A step that a last look finds missing more often than this is somebody else's doing. */
+#define PHASE_MENDS_MAX 5
 
 /* Asserts that the table has no cycle and that every need exists. */
 void phase_init(struct phase *p, const struct phase_step_def *defs, unsigned count);
