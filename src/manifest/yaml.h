@@ -1,23 +1,25 @@
 /* One YAML reader, two modes, to a json tree.
  *
- * STRICT (our configuration and templates): duplicate keys, aliases, tags, merge keys and scalars that
- * readers disagree about (yes, off, 0644, 1_000, 1:30, ...) are refused with "quote it".
- * FOREIGN (manifests, kubeconfig, chart, index): scalars resolve as sigs.k8s.io/yaml does (YAML 1.1
- * of go.yaml.in/yaml: 0777 is 511, yes/no/on/off are booleans only as that library has it), aliases
- * and merge keys are expanded under ceilings of nodes and depth, the last duplicate key is an error
- * as it is there.
+ * STRICT (our configuration and templates): duplicate keys, aliases, tags, merge keys and scalars
+ * that readers disagree about (yes, off, 0644, 1_000, 1:30, ...) are refused with "quote it".
+ * FOREIGN (manifests, kubeconfig, chart, index): documents, scalars and keys as kubectl reads them
+ * (k8s.io/apimachinery's decoder over sigs.k8s.io/yaml): YAML 1.1 words and octals, keys turned to
+ * text, the last of duplicate keys wins, a stream that opens with { may be JSON values in a row.
+ * Aliases and merge keys are expanded under ceilings of nodes, bytes and depth. Refused although
+ * kubectl takes it: text after a "..." line, which it would drop without a word.
  *
  * Every error is RD_ERR_INPUT and says file, line and column. */
 #ifndef RD_MANIFEST_YAML_H
 #define RD_MANIFEST_YAML_H
 
+#include "base/buf.h"
 #include "base/json.h"
 
 enum yaml_mode { YAML_STRICT, YAML_FOREIGN };
 
 struct yaml_limits {
     size_t bytes_max; /* of the whole text */
-    size_t nodes_max; /* after expansion of aliases */
+    size_t nodes_max; /* of all documents, after expansion of aliases */
     size_t depth_max;
     size_t docs_max;
 };
@@ -29,8 +31,8 @@ int yaml_marks_line(const struct yaml_marks *m, const char *pointer); /* 0: unkn
 void yaml_marks_free(struct yaml_marks *m);
 
 struct yaml_doc {
-    json_t *root;            /* owned; json null for an empty document */
-    int line;                /* 1-based line of the document's start */
+    json_t *root;             /* owned; json null for an empty document */
+    int line;                 /* 1-based line of the document's start */
     struct yaml_marks *marks; /* owned; NULL unless asked for */
 };
 
@@ -41,7 +43,8 @@ struct yaml_stream {
 };
 
 /* Reads all documents of text. `name` is for messages ("-" becomes "stdin"). JSON is YAML. Empty
- * documents are kept as null. want_marks costs memory: for our configuration only. */
+ * documents are kept as null; an empty text has none. limits NULL: the default. want_marks costs
+ * memory: for our configuration only. ret is empty on failure. */
 bool yaml_read(const char *text, size_t len, const char *name, enum yaml_mode mode,
                const struct yaml_limits *limits, bool want_marks, struct yaml_stream *ret,
                struct rd_err **reterr) RD_MUST_CHECK;
@@ -49,8 +52,9 @@ bool yaml_read_file(const char *path, enum yaml_mode mode, const struct yaml_lim
                     bool want_marks, struct yaml_stream *ret, struct rd_err **reterr) RD_MUST_CHECK;
 void yaml_stream_clear(struct yaml_stream *s);
 
-/* Writes a tree as block YAML that both modes read back to the same tree. `comment` (may be NULL)
- * goes above it as # lines. Used by render and by kubeconfig writing. */
+/* Writes a tree as block YAML that both modes read back to the same tree (but a real that is an
+ * integer comes back from FOREIGN as one). `comment` (may be NULL) goes above it as # lines. Used
+ * by render and by kubeconfig writing. */
 void yaml_write(struct rd_buf *out, const json_t *root, const char *comment);
 
 #endif
