@@ -50,14 +50,18 @@ struct http_call {
     struct op_timer pause;
     int state;
     uint64_t auth_generation;
-    struct rd_err *last;         /* why the last attempt failed */
+    struct rd_err *last;         /* owned; why the last attempt failed */
 };
 
+/* Prepares zeroed or cleared memory: policy retry_fetch, RETRY_SAFE. */
 void http_call_init(struct http_call *c, struct http_client *client, const char *method,
                     const char *url);
 /* With req.stream the call passes each wake on to its parent once a 2xx status line has come.
- * Ends without error on a 2xx or 3xx answer (req.status, req.resp); otherwise with the judge's error. */
+ * Ends without error on a 2xx or 3xx answer (req.status, req.resp); otherwise with the judge's error.
+ * With RETRY_ONCE the request gets a connection of its own (http_req.fresh). A stream that breaks
+ * after its 2xx status line is not repeated. */
 void http_call_start(struct http_call *c, struct op *parent);
+/* Frees everything but op.err; must not be running. Safe on zeroed memory. */
 void http_call_clear(struct http_call *c);
 
 /* The error for an answer that is not in any shape we know: status, content type, the first 2 KiB. */
