@@ -11,10 +11,13 @@
 
 #include <jansson.h>
 
-struct ray_gates { /* feature gates of the operator that will read it */
-    bool network_policy;  /* RayClusterNetworkPolicy */
-    bool mtls;            /* RayClusterMTLS */
-    bool history_server;  /* RayClusterHistoryServer */
+/* Feature gates of the operator that will read it; all zero are the defaults of 1.7.0. */
+struct ray_gates {
+    bool network_policy;   /* RayClusterNetworkPolicy */
+    bool mtls;             /* RayClusterMTLS */
+    bool history_server;   /* RayClusterHistoryServer */
+    bool embedded_storage; /* GCSFaultToleranceEmbeddedStorage */
+    bool no_group_suspend; /* RayJobDeletionPolicy switched off */
 };
 
 /* True when nothing is wrong; else each problem is added as one sentence that names the field. Never
