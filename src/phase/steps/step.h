@@ -21,7 +21,10 @@ struct step_ctx {
     const char *run_id;            /* of this run; DNS label, unique */
     struct note_sink *notes;
     void *session;                 /* src/phase/steps' own caches (rendered objects, live objects) */
+    bool going_down;               /* the goal is to undo: LOOK only asks what is there and whose */
     bool dry_run;                  /* plan: START must not send anything that changes */
+    unsigned writes;               /* objects created, changed or deleted so far; the steps count up */
+    const json_t *history;         /* the journal's records when the run began, oldest first; NULL: none */
 };
 
 /* One verb of one step in flight. The verb's code keeps its own state in priv. */
@@ -41,7 +44,10 @@ struct step_op {
 struct step_row {
     struct phase_step_def core;
     const char *title;             /* "KubeRay operator", for people */
-    /* Starts s->op as a child of parent and returns. NULL: the step does not have that verb. */
+    /* Starts s->op as a child of parent and returns. NULL: the step does not have that verb. Without
+     * WATCH it is polled by LOOK; without UNDO it is no part of going down. Going down, a LOOK that finds
+     * something of ours must say so (verdict.ours), else it stays; an UNDO that has to leave something
+     * of ours behind ends FAILED with RD_ERR_REMAINS. */
     void (*verbs[VERB_MAX])(struct step_op *s, struct op *parent);
     const char *const *templates;  /* NULL-ended; NULL: none */
 };
@@ -55,7 +61,7 @@ int steps_find(const struct step_row *rows, unsigned count, const char *id);
 /* Ends a verb. reason may be NULL. */
 void step_end(struct step_op *s, enum phase_finding found, const char *reason_fmt, ...)
     RD_PRINTF(3, 4);
-/* Ends a verb with an error: UNREACHABLE when transient, FOREIGN, CREDENTIALS and the rest FAILED. */
+/* Ends a verb with an error: UNREACHABLE when transient or cancelled, FOREIGN, else FAILED. */
 void step_end_error(struct step_op *s, struct rd_err *take);
 /* Progress: what is being waited for and why. Repeats of the same text are dropped. */
 void step_note(struct step_op *s, const char *fmt, ...) RD_PRINTF(2, 3);
@@ -64,7 +70,12 @@ void step_note_resource(struct step_op *s, enum note_level level, const char *re
 /* Publishes a fact (takes *take); only names in the row's publishes. */
 void step_publish(struct step_op *s, const char *fact, json_t *take);
 const json_t *step_fact(const struct step_ctx *c, const char *fact); /* NULL: not known */
+/* Frees reason, why, priv and the op's error; the op must have ended or never begun. */
 void step_op_clear(struct step_op *s);
+/* The verdict that an op's error means; fills verdict, why and reason. */
+void step_verdict_from_error(struct step_op *s, struct rd_err *take);
+/* Bit of a fact in fact_set; asserts that it is known. */
+fact_set step_fact_bit(const char *fact);
 
 /* Facts by name; order is their bit in fact_set. Ends with NULL. */
 extern const char *const step_facts[];

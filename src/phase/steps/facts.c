@@ -1,0 +1,24 @@
+/* What steps tell each other. The place in this list is the fact's bit in a fact_set; each fact has one
+ * publisher in a table of steps. */
+#include "phase/steps/step.h"
+
+const char *const step_facts[] = {
+    "project.number",
+    "cc.email",
+    "cc.version",
+    "mgmt.endpoint",
+    "mgmt.ca",
+    "gke.endpoint",
+    "gke.ca",
+    "ray.email",
+    "filestore.ip",
+    "spill.bucket",
+    "spill.prefix",
+    "api.egress",       /* NetworkPolicy rules that reach the API server */
+    "volume.class",
+    "volume.modes",
+    "volume.one_node",  /* true: only pods on one node can share the volume */
+    "ray.head",
+    "job.result",
+    NULL,
+};
