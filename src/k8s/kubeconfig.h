@@ -3,6 +3,7 @@
 #ifndef RD_K8S_KUBECONFIG_H
 #define RD_K8S_KUBECONFIG_H
 
+#include "base/json.h"
 #include "base/secret.h"
 #include "base/text.h"
 #include "http/http.h"
@@ -21,9 +22,11 @@ struct k8s_exec_config {
 struct k8s_config {
     char *origin;   /* "file.yaml, context kind-x" or "in-cluster": for messages */
     char *context;  /* NULL in-cluster */
+    char *user;     /* name of the users entry; NULL: none */
     char *server;   /* https://host:port[/prefix] */
     char *ns;       /* default namespace; "default" */
     char *proxy_url;
+    bool disable_compression;
     struct http_tls tls;
     struct rd_secret token;
     char *token_file;
@@ -39,6 +42,7 @@ struct k8s_config_options {
     const char *path;    /* --kubeconfig; NULL: KUBECONFIG, then ~/.kube/config, then in-cluster */
     const char *context; /* --context; NULL: current-context */
     bool no_in_cluster;
+    const char *in_cluster_dir; /* NULL: where pods have their service account */
 };
 /* All errors RD_ERR_INPUT with file (and line of a syntax error). */
 bool k8s_config_load(const struct k8s_config_options *o, struct k8s_config *ret,
