@@ -45,17 +45,14 @@ const struct k8s_resource *k8s_resource_find(struct k8s_client *c, const char *a
 /* Learns a CustomResourceDefinition that we apply ourselves. */
 void k8s_resource_learn_crd(struct k8s_client *c, const json_t *crd);
 
-/* GET /api and /apis in the aggregated form (fallback: the old form, only the groups asked for). */
-struct k8s_discover {
-    struct op op;
-    struct k8s_client *client;
-    struct http_call call[2];
-    struct rd_list pending;
-    int state;
-    void *priv;
-};
-void k8s_discover_start(struct k8s_discover *d, struct op *parent, struct k8s_client *c);
-void k8s_discover_clear(struct k8s_discover *d);
+/* GET /version, /api and /apis, the latter two in the aggregated form; a server without it is walked
+ * group by group. Asked again with the ETag. A group-version whose server
+ * does not answer is marked stale and kept out; the rest is usable. */
+struct k8s_discover;
+struct k8s_discover *k8s_discover_new(struct k8s_client *c);
+struct op *k8s_discover_op(struct k8s_discover *d);
+void k8s_discover_start(struct k8s_discover *d, struct op *parent);
+void k8s_discover_free(struct k8s_discover *d);
 /* All resources with the list verb that discovery brought (for scans); borrowed array of *ret_len. */
 const struct k8s_resource *const *k8s_resources_listable(struct k8s_client *c, size_t *ret_len);
 /* The server's version, once a discovery or k8s_call of /version has ended; NULL before. */
@@ -70,10 +67,15 @@ struct k8s_call {
     bool raw;        /* keep the body as bytes in http.req.resp */
     bool not_found_ok; /* 404 of the object (not of its type): success with result NULL */
     bool metadata_only; /* ask for PartialObjectMetadata */
+    bool collection; /* with metadata_only: of a list */
     bool write;      /* counts against writes_in_flight */
+    bool accept_set; /* the owner set its own Accept header */
+    char *resource_text; /* owned; for errors: "RayCluster/ns/name" */
+    uint64_t timeout_ms; /* of the whole call with its retries; 0: 120 s; streams have none */
     int state;
     struct rd_list waiting;
-    char *resource_text; /* for errors: "RayCluster/ns/name" */
+    bool slot;           /* holds one of the writes in flight */
+    uint64_t shaky_ms;   /* boot time of the first 500 that usually heals within a minute */
 };
 /* URL of an object or collection. ns NULL or resource cluster-scoped: no namespace; name NULL:
  * collection; sub NULL: none. Add queries with http_url_query. */
@@ -83,6 +85,10 @@ void k8s_call_init(struct k8s_call *k, struct k8s_client *c, const char *method,
 void k8s_call_body_json(struct k8s_call *k, const char *content_type, const json_t *body);
 void k8s_call_start(struct k8s_call *k, struct op *parent);
 void k8s_call_clear(struct k8s_call *k);
+
+/* "Kind/ns/name" or "Kind/name" into k->resource_text. */
+void k8s_call_name(struct k8s_call *k, const struct k8s_resource *r, const char *ns,
+                   const char *name);
 
 /* Convenience: GET of one object by reference. */
 void k8s_get_init(struct k8s_call *k, struct k8s_client *c, const struct k8s_resource *r,
