@@ -14,8 +14,14 @@ struct k8s_apply {
     const char *ns;        /* borrowed; used when the object names none and its kind is namespaced */
     bool dry_run;
     bool force;
-    const char *before_rv; /* borrowed; resourceVersion seen before, to tell changed from unchanged; NULL:
-                              a GET of the metadata is made first */
+    /* To tell changed from unchanged, one of: */
+    const char *before_rv; /* borrowed; resourceVersion seen before; "": absent or of no interest */
+    bool looked;           /* `live` is the whole object as it was, NULL: absent */
+    const json_t *live;    /* borrowed */
+                           /* neither: a GET is made first (of the metadata; whole for a dry run) */
+    const char *lock_rv;   /* borrowed; the write fails with RD_ERR_CONFLICT unless the object still has
+                              this resourceVersion; NULL: none */
+    bool slim;             /* the answer may be metadata only */
     const char *field_manager; /* NULL: K8S_FIELD_MANAGER */
     /* Out. */
     json_t *result;        /* owned: the object as the server has it */
@@ -24,18 +30,23 @@ struct k8s_apply {
     struct k8s_call call;
     int state;
     struct op_timer pause;
-    unsigned type_missing; /* retries of "CRD not served yet" and "namespace not there yet" */
+    const struct k8s_resource *resource;
+    uint64_t missing_ms;   /* boot time of the first "CRD not served yet" or "namespace not there yet" */
+    unsigned pauses;
     char *seen_rv;
+    json_t *seen;          /* whole object of our own GET for a dry run */
 };
 /* Fills zeroed memory; set the In fields, then start. The resource must be known (k8s_resource_find),
- * else RD_ERR_INPUT "no such kind on this server". */
+ * else RD_ERR_FAILED "no such kind on this server". A path that is not served yet is tried again for
+ * 30 s when its CRD was learned, else for 3 s; so is a namespace that was just made. */
 void k8s_apply_init(struct k8s_apply *a, struct k8s_client *c, const json_t *object);
 void k8s_apply_start(struct k8s_apply *a, struct op *parent);
 void k8s_apply_clear(struct k8s_apply *a);
 
 /* Compares live and (dry-run) result, leaving out managedFields, resourceVersion, generation, uid,
- * creationTimestamp and status. Appends {path, from, to} to out (array) for each differing leaf;
- * Secret data is shown as digests. Returns the number. Pure. */
+ * creationTimestamp and status. Appends {path, from, to} to out (array, may be NULL), by path, for each
+ * differing leaf or subtree that only one side has (from or to is left out then); Secret data is shown
+ * as digests. Returns the number. Pure. */
 size_t k8s_object_diff(const json_t *live, const json_t *wanted, json_t *out);
 
 #endif
