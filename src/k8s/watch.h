@@ -26,11 +26,13 @@ struct k8s_watch {
     char *resource_version, *cont;
     json_t *known;       /* uid -> metadata, to find what vanished during a relist */
     json_t *seen;
-    int state;
+    int state, next;     /* next: what follows a pause or the end of a stream */
     unsigned failures, empty_runs;
-    uint64_t last_byte_ms, healthy_since_ms;
-    size_t scanned;
+    uint64_t started_ms; /* of the stream */
+    bool heard;          /* an event came on this stream */
+    size_t scanned, list_bytes;
     size_t relists;      /* counted, for tests and notes */
+    struct rd_err *why;  /* the last trouble, told when time runs out */
 };
 void k8s_watch_init(struct k8s_watch *w, struct k8s_client *c, const struct k8s_resource *r,
                     const char *ns);
