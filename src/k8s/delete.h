@@ -22,7 +22,10 @@ struct k8s_delete {
     bool was_absent;
     struct k8s_call call;
     struct k8s_watch watch;
+    struct op_timer pause;
     int state;
+    unsigned tries;
+    bool gone;              /* the watch saw the end of it */
     char *last_text;
     json_t *last;           /* the object as last seen */
 };
