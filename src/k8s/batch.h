@@ -2,13 +2,16 @@
  * `raydeploy apply|delete|diff -f` and the deploy steps are made of.
  *
  * Each object starts as soon as its own needs are met: a Namespace was accepted, a CRD is Established
- * with its names accepted (one watch serves all CRDs of the set), anything else was applied. Deletes
+ * with its names accepted (watched by name: a definition is large), anything else was applied. Deletes
  * run the same edges backwards and wait until each object is gone. In flight at most the client's
  * writes_in_flight.
  *
  * Errors: each object's own goes to on_result. The batch ends with the first of them (its kind is the
  * exit code), or without error when every object came out well. Cancelled: objects not finished are
- * reported as SKIPPED before the batch ends. */
+ * reported as SKIPPED before the batch ends.
+ *
+ * Requests: to tell configured from unchanged, four or more objects of one kind and namespace cost one
+ * metadata list, a single one a metadata GET; then each object is one PATCH. */
 #ifndef RD_K8S_BATCH_H
 #define RD_K8S_BATCH_H
 
@@ -91,7 +94,7 @@ size_t k8s_batch_add(struct k8s_batch *b, const json_t *object);
 void k8s_batch_add_list(struct k8s_batch *b, const struct manifest_list *list);
 void k8s_batch_start(struct k8s_batch *b, struct op *parent);
 void k8s_batch_clear(struct k8s_batch *b);
-/* The object last sent or given for index; borrowed. */
+/* The object last sent (amended) or else as given; borrowed. */
 const json_t *k8s_batch_object(const struct k8s_batch *b, size_t index);
 
 #endif
