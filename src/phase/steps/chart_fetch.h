@@ -1,0 +1,27 @@
+/* Brings the KubeRay chart archive: from a file, from an archive's URL, or by a repository's index,
+ * checked against the pinned digest or the index's. A fetched archive is kept in the state folder by
+ * its digest; the digest seen first for a version is remembered, and another one later is refused. */
+#ifndef RD_PHASE_STEPS_CHART_FETCH_H
+#define RD_PHASE_STEPS_CHART_FETCH_H
+
+#include "manifest/chart.h"
+#include "phase/steps/step.h"
+
+#define CHART_INDEX_URL "https://ray-project.github.io/kuberay-helm/index.yaml"
+
+struct chart_fetch {
+    struct op op;
+    struct step_ctx *ctx;
+    struct chart chart;    /* out; valid when the op ended without error */
+    char *note;            /* out; owned: where from and how checked */
+    struct http_client *http;
+    struct http_call call;
+    char *url, *digest;
+    int state;
+};
+void chart_fetch_start(struct chart_fetch *f, struct op *parent, struct step_ctx *ctx);
+void chart_fetch_clear(struct chart_fetch *f);
+/* Folder for archives under the state folder; owned. */
+char *chart_cache_dir(const struct config *c);
+
+#endif

@@ -1,0 +1,272 @@
+#include "phase/steps/kuberay.h"
+
+#include "base/alloc.h"
+#include "phase/steps/chart_fetch.h"
+#include "phase/steps/names.h"
+#include "phase/steps/residue.h"
+#include "phase/steps/set.h"
+
+#include <string.h>
+
+#define CRDS_PATH "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+/* ---- LOOK and START go through the chart first; the set machinery does the rest ---- */
+
+struct crds_op {
+    struct step_op *s;
+    void (*then)(struct step_op *s, struct op *parent, const struct set_options *o);
+    struct op *parent;
+    struct k8s_call live;
+    struct chart_fetch fetch;
+    struct residue residue;
+    int state;
+};
+
+enum { ST_BEGIN, ST_LIVE, ST_FETCH, ST_SET, ST_RESIDUE };
+
+/* The chart is read once a run; the session keeps it (kilobytes of YAML a verb would add up). */
+static json_t *session_crds(struct step_ctx *ctx)
+{
+    json_t **slot = (json_t **)&ctx->session;
+    if (!*slot)
+        *slot = json_object();
+    return json_object_get(*slot, "crds");
+}
+
+static void session_keep(struct step_ctx *ctx, const struct manifest_list *crds)
+{
+    json_t *list = json_array();
+    RD_AUTOJSON json_t *labels = names_labels(ctx->config);
+    for (size_t i = 0; i < crds->len; i++) {
+        json_t *crd = crds->v[i].json;
+        json_t *meta = json_object_get(crd, "metadata");
+        json_t *have = json_object_get(meta, "labels");
+        if (!json_is_object(have)) {
+            have = json_object();
+            json_object_set_new(meta, "labels", have);
+        }
+        json_object_update(have, labels);
+        json_object_del(crd, "status");
+        json_array_append(list, crd);
+    }
+    (void)session_crds(ctx);
+    json_object_set_new((json_t *)ctx->session, "crds", list);
+}
+
+static bool crds_render(struct step_op *s, struct manifest_list *out, struct rd_err **reterr)
+{
+    size_t i;
+    json_t *crd;
+    json_array_foreach(session_crds(s->ctx), i, crd)
+    {
+        json_t *copy = json_incref(crd);
+        if (!manifest_add(out, copy, "the KubeRay chart", 1, reterr))
+            return false;
+    }
+    return true;
+}
+
+static const struct set_options crds_set = {.render = crds_render};
+
+/* Deleting needs names and marks only: whatever carries our mark in the group ray.io. */
+static bool undo_render(struct step_op *s, struct manifest_list *out, struct rd_err **reterr)
+{
+    size_t i;
+    const json_t *crd;
+    json_array_foreach(json_object_get((json_t *)s->ctx->session, "live-crds"), i, crd)
+        if (!manifest_add(out, json_incref((json_t *)crd), "the cluster", 1, reterr))
+            return false;
+    return true;
+}
+
+static const struct set_options undo_set = {.render = undo_render};
+
+static void crds_free(void *priv)
+{
+    struct crds_op *x = priv;
+    k8s_call_clear(&x->live);
+    chart_fetch_clear(&x->fetch);
+    residue_clear(&x->residue);
+    free(x);
+}
+
+/* The ray.io CRDs of the cluster, cut to what is needed. */
+static json_t *ray_crds(const json_t *list)
+{
+    json_t *out = json_array();
+    size_t i;
+    json_t *crd;
+    json_array_foreach(json_object_get(list, "items"), i, crd)
+    {
+        if (!rd_streq(rd_json_path_str(crd, "spec.group"), "ray.io"))
+            continue;
+        json_object_set_new(crd, "apiVersion", json_string("apiextensions.k8s.io/v1"));
+        json_object_set_new(crd, "kind", json_string("CustomResourceDefinition"));
+        json_array_append(out, crd);
+    }
+    return out;
+}
+
+/* Somebody else's CRDs: fit or refuse. False when ours, or none, are there. */
+static bool judge_foreign(struct step_op *s, const json_t *crds)
+{
+    const struct config *c = s->ctx->config;
+    size_t i;
+    const json_t *crd, *foreign = NULL;
+    json_array_foreach(crds, i, crd)
+    {
+        if (names_is_ours(c, crd))
+            return false;
+        if (rd_streq(rd_json_path_str(crd, "spec.names.kind"), "RayCluster"))
+            foreign = crd;
+    }
+    if (!foreign || c->adopt)
+        return false;
+    const char *missing = NULL;
+    if (kuberay_crd_fits(foreign, &missing)) {
+        step_end(s, FOUND_READY, "CRDs of another KubeRay installation are used and left alone");
+        return true;
+    }
+    struct rd_err *err = rd_err_new(RD_ERR_FOREIGN,
+                                    "the cluster has KubeRay CRDs that are not ours and lack %s",
+                                    missing);
+    rd_err_hint(err, "Upgrade that KubeRay to 1.5.1 or newer (CRDs included: Helm never upgrades "
+                     "them), or let this deployment take its CRDs over with --adopt.");
+    rd_err_resource(err, "CustomResourceDefinition/rayclusters.ray.io");
+    step_end_error(s, err);
+    return true;
+}
+
+/* Going down nobody needs the chart: what is there and carries our mark is what there is to undo. */
+static void look_down(struct step_op *s, const json_t *crds)
+{
+    size_t i, ours = 0;
+    const json_t *crd;
+    json_array_foreach(crds, i, crd)
+        ours += names_is_ours(s->ctx->config, crd);
+    s->verdict.ours = ours > 0;
+    s->verdict.kept = !ours && json_array_size(crds) > 0;
+    if (ours)
+        step_end(s, FOUND_PENDING, "%zu CRDs of ours", ours);
+    else if (s->verdict.kept)
+        step_end(s, FOUND_FOREIGN, "the CRDs are not ours and stay");
+    else
+        step_end(s, FOUND_ABSENT, "not there");
+}
+
+static void hand_over(struct crds_op *x, const struct set_options *o)
+{
+    /* The set's own priv replaces ours; the op goes on under its step function. */
+    struct step_op *s = x->s;
+    void (*then)(struct step_op *, struct op *, const struct set_options *) = x->then;
+    s->priv = NULL;
+    s->free_priv = NULL;
+    crds_free(x);
+    then(s, NULL, o);
+}
+
+static void ask_live(struct crds_op *x)
+{
+    struct k8s_client *c = x->s->ctx->workload;
+    RD_AUTOFREE char *url = rd_asprintf("%s%s", k8s_client_server(c), CRDS_PATH);
+    k8s_call_init(&x->live, c, "GET", url);
+    /* Four CRDs of KubeRay are 1.2 MB; others' add to it. */
+    x->live.http.req.resp.max = (size_t)128 << 20;
+    k8s_call_start(&x->live, &x->s->op);
+}
+
+static void crds_step(struct op *op)
+{
+    struct step_op *s = container_of(op, struct step_op, op);
+    struct crds_op *x = s->priv;
+    struct rd_err *err = NULL;
+    if (op->cancelled) {
+        op_finish(op, NULL);
+        return;
+    }
+    switch (x->state) {
+    case ST_BEGIN:
+        x->state = ST_LIVE;
+        ask_live(x);
+        if (!session_crds(s->ctx) && !s->ctx->going_down)
+            chart_fetch_start(&x->fetch, op, s->ctx);
+        return;
+    case ST_LIVE: {
+        if (op_has_children(op))
+            return;
+        if ((err = op_take_err(&x->live.op))) {
+            step_end_error(s, err);
+            return;
+        }
+        RD_AUTOJSON json_t *crds = ray_crds(x->live.result);
+        if (s->verb == VERB_UNDO) {
+            (void)session_crds(s->ctx);
+            json_object_set((json_t *)s->ctx->session, "live-crds", crds);
+            x->state = ST_RESIDUE;
+            residue_ray_objects(&x->residue, op, s->ctx, NULL);
+            return;
+        }
+        if (s->verb == VERB_LOOK && s->ctx->going_down) {
+            look_down(s, crds);
+            return;
+        }
+        if (s->verb == VERB_LOOK && judge_foreign(s, crds))
+            return;
+        if ((err = op_take_err(&x->fetch.op))) {
+            step_end_error(s, err);
+            return;
+        }
+        if (x->fetch.note) {
+            step_note(s, "%s", x->fetch.note);
+            session_keep(s->ctx, &x->fetch.chart.crds);
+        }
+        hand_over(x, &crds_set);
+        return;
+    }
+    case ST_RESIDUE:
+        if ((err = op_take_err(&x->residue.op))) {
+            step_end_error(s, err);
+            return;
+        }
+        if (x->residue.found.len) {
+            s->verdict.kept = true;
+            s->verdict.kind = RD_ERR_REMAINS;
+            step_end(s, FOUND_FOREIGN, "the CRDs stay, because these objects of others need them: %s",
+                     rd_buf_str(&x->residue.text));
+            return;
+        }
+        hand_over(x, &undo_set);
+        return;
+    }
+}
+
+static void crds_begin(struct step_op *s, struct op *parent,
+                       void (*then)(struct step_op *, struct op *, const struct set_options *))
+{
+    struct crds_op *x = rd_calloc(1, sizeof(*x));
+    x->s = s;
+    x->then = then;
+    s->priv = x;
+    s->free_priv = crds_free;
+    op_start(&s->op, parent, crds_step, "kuberay-crds");
+}
+
+void kuberay_crds_look(struct step_op *s, struct op *parent)
+{
+    crds_begin(s, parent, set_look);
+}
+
+void kuberay_crds_start(struct step_op *s, struct op *parent)
+{
+    crds_begin(s, parent, set_start);
+}
+
+void kuberay_crds_watch(struct step_op *s, struct op *parent)
+{
+    set_watch(s, parent, &crds_set);
+}
+
+void kuberay_crds_undo(struct step_op *s, struct op *parent)
+{
+    crds_begin(s, parent, set_undo);
+}
