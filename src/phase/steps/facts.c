@@ -19,6 +19,9 @@ const char *const step_facts[] = {
     "volume.modes",
     "volume.one_node",  /* true: only pods on one node can share the volume */
     "ray.head",
+    "ray.nodes",        /* pods of the ready cluster, the head included */
+    "ray.version",      /* as the dashboard says */
+    "ray.cluster",      /* the RayCluster when it was ready */
     "job.result",
     NULL,
 };

@@ -1,0 +1,309 @@
+/* Step `job`: our own verification program through Ray's Jobs API. The submission id is the run's, so
+ * a lost reply is answered by a look at that id and a job is never run twice. */
+#include "phase/steps/ray.h"
+
+#include "base/alloc.h"
+#include "phase/steps/names.h"
+#include "phase/steps/values.h"
+#include "ray/job.h"
+#include "ray/verify.h"
+
+#include <string.h>
+
+enum { ST_BEGIN, ST_LOOKED, ST_RUN };
+
+struct job_op {
+    struct step_op *s;
+    struct ray_dashboard dashboard;
+    struct ray_call get;
+    struct ray_job_run run;
+    struct ray_job_follow follow;
+    struct ray_package package;
+    struct ray_verify_log log;
+    char *id;
+    bool running, following, failed_checks;
+    int state;
+};
+
+static void job_free(void *priv)
+{
+    struct job_op *x = priv;
+    ray_call_clear(&x->get);
+    if (x->running)
+        ray_job_run_clear(&x->run);
+    if (x->following)
+        ray_job_follow_clear(&x->follow);
+    ray_package_clear(&x->package);
+    ray_verify_log_clear(&x->log);
+    ray_dashboard_clear(&x->dashboard);
+    free(x->id);
+    free(x);
+}
+
+/* ---- What the job is told to expect ---- */
+
+static double number(const char *quantity)
+{
+    int64_t milli;
+    return quantity && rd_quantity_parse_milli(quantity, &milli) ? (double)milli / 1000 : 0;
+}
+
+/* CPUs that Ray counts for a pod: the operator's rule, the limit (else the request) rounded up, unless
+ * rayStartParams says otherwise. */
+static double pod_cpus(const json_t *group)
+{
+    const char *told = rd_json_path_str(group, "rayStartParams.num-cpus");
+    if (told)
+        return number(told);
+    const json_t *ray = json_array_get(rd_json_path(group, "template.spec.containers"), 0);
+    const char *cpu = rd_json_str(ray, "resources", "limits", "cpu", NULL);
+    if (!cpu)
+        cpu = rd_json_str(ray, "resources", "requests", "cpu", NULL);
+    double n = number(cpu);
+    double whole = (double)(int64_t)n;
+    return n > whole ? whole + 1 : whole;
+}
+
+static void expect(const struct step_ctx *ctx, struct ray_verify_expect *e)
+{
+    const struct config *c = ctx->config;
+    const json_t *cluster = step_fact(ctx, "ray.cluster");
+    e->nodes = 1;
+    e->cpus = pod_cpus(rd_json_path(cluster, "spec.headGroupSpec"));
+    size_t i;
+    const json_t *g;
+    json_array_foreach(rd_json_path(cluster, "spec.workerGroupSpecs"), i, g)
+    {
+        json_int_t n = values_group_int(g, "replicas", 0);
+        json_int_t min = values_group_int(g, "minReplicas", 0);
+        json_int_t max = values_group_int(g, "maxReplicas", n);
+        n = n < min ? min : n > max ? max : n;
+        e->nodes += (int)n;
+        e->cpus += pod_cpus(g) * (double)n;
+        if (c->target == TARGET_GKE && c->gpu_pool.enabled &&
+            rd_json_str(json_array_get(rd_json_path(g, "template.spec.containers"), 0), "resources",
+                        "limits", "nvidia.com/gpu", NULL) &&
+            max > 0) {
+            e->gpus = 1;
+            e->gpu_autoscale = n == 0;
+        }
+    }
+    e->shared_path = VALUES_MOUNT_PATH;
+    if (json_is_true(step_fact(ctx, "volume.one_node")))
+        e->shared_skip = "one node: the volume is ReadWriteOnce";
+    e->spill = c->target == TARGET_GKE && c->spill.enabled;
+    if (!e->spill)
+        e->spill_skip = c->target == TARGET_LOCAL ? "no spill target on --target local"
+                                                  : "spill.enabled is false";
+}
+
+/* ---- Log ---- */
+
+static void on_check(struct ray_verify_log *v, enum ray_check_word word, const char *name,
+                     const char *detail)
+{
+    static const char *const words[] = {"PASS", "FAIL", "SKIP"};
+    struct job_op *x = v->ctx;
+    RD_AUTOFREE char *line = rd_asprintf("%s %s: %s", words[word], name, detail ? detail : "");
+    x->failed_checks = x->failed_checks || word == RAY_CHECK_FAIL;
+    struct phase_note n = {.event = NOTE_LOG,
+                           .level = word == RAY_CHECK_FAIL ? NOTE_ERROR : NOTE_INFO,
+                           .step = x->s->row->core.id,
+                           .detail = "check",
+                           .message = line};
+    x->s->ctx->notes->emit(x->s->ctx->notes, &n);
+}
+
+static void on_other(struct ray_verify_log *v, const char *line)
+{
+    struct job_op *x = v->ctx;
+    struct phase_note n = {.event = NOTE_LOG,
+                           .level = NOTE_DEBUG,
+                           .step = x->s->row->core.id,
+                           .message = line};
+    x->s->ctx->notes->emit(x->s->ctx->notes, &n);
+}
+
+static void on_run_log(struct ray_job_run *r, const char *data, size_t len)
+{
+    struct job_op *x = r->ctx;
+    ray_verify_log_feed(&x->log, data, len);
+}
+
+static void on_run_status(struct ray_job_run *r, const char *text)
+{
+    struct job_op *x = r->ctx;
+    step_note(x->s, "job %s: %s", x->id, text);
+}
+
+static void on_follow_log(struct ray_job_follow *f, const char *data, size_t len)
+{
+    struct job_op *x = f->ctx;
+    ray_verify_log_feed(&x->log, data, len);
+}
+
+/* ---- Verbs ---- */
+
+static void result(struct job_op *x, enum ray_job_status status, const char *message)
+{
+    struct step_op *s = x->s;
+    ray_verify_log_end(&x->log);
+    step_publish(s, "job.result",
+                 rd_json_pack("{s:s, s:s, s:i, s:i, s:i}", "id", x->id, "status",
+                              ray_job_status_name(status), "pass", (int)x->log.pass, "fail",
+                              (int)x->log.fail, "skip", (int)x->log.skip));
+    if (status == RAY_JOB_SUCCEEDED && x->log.fail == 0 && x->log.summary) {
+        step_end(s, FOUND_READY, "job %s SUCCEEDED: %u PASS, %u SKIP", x->id, x->log.pass,
+                 x->log.skip);
+        return;
+    }
+    if (status == RAY_JOB_SUCCEEDED)
+        s->why = rd_err_new(RD_ERR_JOB, "job %s ended as SUCCEEDED without its closing line", x->id);
+    else
+        s->why = rd_err_new(RD_ERR_JOB, "job %s is %s: %u checks passed, %u failed", x->id,
+                            ray_job_status_name(status), x->log.pass, x->log.fail);
+    s->why->remote = rd_strdup(message);
+    rd_err_hint(s->why, "The cluster itself is up. The lines marked FAIL say what is wrong; run the "
+                        "check again with: raydeploy test-job");
+    rd_err_resource(s->why, "Ray job %s", x->id);
+    step_end(s, FOUND_FAILED, "%s", s->why->message);
+}
+
+static void start_run(struct job_op *x, struct op *op)
+{
+    struct step_op *s = x->s;
+    struct rd_err *err = NULL;
+    struct ray_verify_expect e = {0};
+    size_t len;
+    const char *program = template_text(s->ctx->templates, "job/verify.py", &len);
+    RD_ASSERT(program);
+    expect(s->ctx, &e);
+    if (!ray_verify_package(program, len, &e, &x->package, &err)) {
+        step_end_error(s, err);
+        return;
+    }
+    x->state = ST_RUN;
+    x->running = true;
+    ray_job_run_init(&x->run, &x->dashboard);
+    x->run.spec.submission_id = x->id;
+    x->run.spec.entrypoint = ray_verify_entrypoint;
+    x->run.package = &x->package;
+    x->run.on_log = on_run_log;
+    x->run.on_status = on_run_status;
+    x->run.stop_on_cancel = true;
+    x->run.ctx = x;
+    ray_job_run_start(&x->run, op);
+}
+
+static void start_follow(struct job_op *x, struct op *op)
+{
+    x->state = ST_RUN;
+    x->following = true;
+    ray_job_follow_init(&x->follow, &x->dashboard, x->id);
+    x->follow.on_log = on_follow_log;
+    x->follow.ctx = x;
+    ray_job_follow_start(&x->follow, op);
+}
+
+static void looked(struct job_op *x)
+{
+    struct step_op *s = x->s;
+    struct rd_err *err = op_take_err(&x->get.op);
+    if (err) {
+        step_end_error(s, err);
+        return;
+    }
+    enum ray_job_status st = ray_job_status_parse(rd_json_str(x->get.result, "status", NULL));
+    s->verdict.ours = true;
+    if (!x->get.result)
+        step_end(s, FOUND_ABSENT, "not submitted yet");
+    else
+        step_end(s, FOUND_PENDING, "job %s is %s", x->id, ray_job_status_name(st));
+}
+
+static void job_step(struct op *op)
+{
+    struct step_op *s = container_of(op, struct step_op, op);
+    struct job_op *x = s->priv;
+    if (op->cancelled) {
+        op_finish(op, NULL);
+        return;
+    }
+    switch (x->state) {
+    case ST_BEGIN:
+        ray_dashboard_start(&x->dashboard, op);
+        if (s->verb == VERB_LOOK) {
+            x->state = ST_LOOKED;
+            ray_job_get_init(&x->get, &x->dashboard, x->id);
+            x->get.not_found_ok = true;
+            ray_call_start(&x->get, op);
+        } else if (s->verb == VERB_START) {
+            start_run(x, op);
+        } else {
+            start_follow(x, op);
+        }
+        return;
+    case ST_LOOKED:
+        if (op_ended(&x->get.op))
+            looked(x);
+        return;
+    case ST_RUN: {
+        struct op *child = x->running ? &x->run.op : &x->follow.op;
+        if (!op_ended(child))
+            return;
+        struct rd_err *err = op_take_err(child);
+        enum ray_job_status st = x->running ? x->run.status : x->follow.status;
+        if (ray_job_status_terminal(st)) {
+            rd_err_free(err);
+            const char *message = x->running ? x->run.message
+                                             : rd_json_str(x->follow.job, "message", NULL);
+            result(x, st, message);
+            return;
+        }
+        step_end_error(s, err ? err : rd_err_new(RD_ERR_TRANSIENT, "job %s has no result", x->id));
+        return;
+    }
+    }
+}
+
+static void job_begin(struct step_op *s, struct op *parent)
+{
+    struct job_op *x = rd_calloc(1, sizeof(*x));
+    x->s = s;
+    x->id = rd_asprintf("raydeploy-%s", s->ctx->run_id);
+    ray_open_dashboard(s->ctx, &x->dashboard);
+    ray_verify_log_init(&x->log);
+    x->log.on_check = on_check;
+    x->log.on_other = on_other;
+    x->log.ctx = x;
+    s->priv = x;
+    s->free_priv = job_free;
+    op_start(&s->op, parent, job_step, "job");
+}
+
+static void nothing_step(struct op *op)
+{
+    struct step_op *s = container_of(op, struct step_op, op);
+    if (op->cancelled)
+        op_finish(op, NULL);
+    else
+        step_end(s, FOUND_ABSENT, "a job leaves nothing behind");
+}
+
+void job_look(struct step_op *s, struct op *parent)
+{
+    if (s->ctx->going_down)
+        op_start(&s->op, parent, nothing_step, "job");
+    else
+        job_begin(s, parent);
+}
+
+void job_start(struct step_op *s, struct op *parent)
+{
+    job_begin(s, parent);
+}
+
+void job_watch(struct step_op *s, struct op *parent)
+{
+    job_begin(s, parent);
+}
