@@ -235,7 +235,7 @@ static void set_step(struct op *op)
         break;
     case VERB_START:
         s->verdict.ours = true;
-        step_end(s, FOUND_PENDING, "applied");
+        step_end(s, s->row->verbs[VERB_WATCH] ? FOUND_PENDING : FOUND_READY, "applied");
         break;
     default:
         if (x->foreign)
