@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "manifest/inside.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -184,20 +185,6 @@ static bool list_folder(const char *path, struct rd_strv *ret, struct rd_err **r
     return true;
 }
 
-/* A link may point elsewhere in the folder, never out of it. */
-static bool stays_inside(const char *folder, const char *path, struct rd_err **reterr)
-{
-    RD_AUTOFREE char *root = realpath(folder, NULL);
-    RD_AUTOFREE char *real = realpath(path, NULL);
-    if (!root || !real)
-        return rd_fail(reterr, RD_ERR_INPUT, "cannot read %s: %s", path, strerror(errno));
-    size_t len = strlen(root);
-    bool slash = root[len - 1] == '/';
-    if (strncmp(real, root, len) != 0 || (!slash && real[len] != '/'))
-        return rd_fail(reterr, RD_ERR_INPUT, "%s leads out of its folder, to %s", path, real);
-    return true;
-}
-
 static bool load_folder(struct manifest_list *l, const char *path, struct rd_err **reterr)
 {
     struct rd_strv names = {0};
@@ -207,7 +194,7 @@ static bool load_folder(struct manifest_list *l, const char *path, struct rd_err
         struct stat st;
         if (stat(file, &st) == 0 && S_ISDIR(st.st_mode))
             continue;
-        ok = stays_inside(path, file, reterr) && load_file(l, file, reterr);
+        ok = manifest_stays_inside(path, file, reterr) && load_file(l, file, reterr);
     }
     rd_strv_clear(&names);
     return ok;

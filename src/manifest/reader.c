@@ -94,18 +94,7 @@ static char *pointer_of_next(const struct reader *r)
     const struct frame *f = &r->frames[r->depth - 1];
     if (!f->mapping)
         return rd_asprintf("%s/%zu", f->pointer, json_array_size(f->v.json));
-    struct rd_buf b = RD_BUF_INIT(RD_BUF_UNBOUNDED);
-    rd_buf_puts(&b, f->pointer);
-    rd_buf_putc(&b, '/');
-    for (const char *p = f->key; p && *p; p++) {
-        if (*p == '~')
-            rd_buf_puts(&b, "~0");
-        else if (*p == '/')
-            rd_buf_puts(&b, "~1");
-        else
-            rd_buf_putc(&b, *p);
-    }
-    return rd_buf_take(&b, NULL);
+    return yaml_pointer_child(f->pointer, f->key ? f->key : "");
 }
 
 /* Owned pointer of the value that starts here, or NULL without marks. */

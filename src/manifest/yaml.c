@@ -28,6 +28,22 @@ void yaml_marks_free(struct yaml_marks *m)
     free(m);
 }
 
+char *yaml_pointer_child(const char *parent, const char *key)
+{
+    struct rd_buf b = RD_BUF_INIT(RD_BUF_UNBOUNDED);
+    rd_buf_puts(&b, parent);
+    rd_buf_putc(&b, '/');
+    for (const char *p = key; *p; p++) {
+        if (*p == '~')
+            rd_buf_puts(&b, "~0");
+        else if (*p == '/')
+            rd_buf_puts(&b, "~1");
+        else
+            rd_buf_putc(&b, *p);
+    }
+    return rd_buf_take(&b, NULL);
+}
+
 struct stream_reader {
     const char *text;
     size_t len;

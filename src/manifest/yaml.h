@@ -29,6 +29,8 @@ extern const struct yaml_limits yaml_limits_default; /* 64 MiB, 2 000 000, 100, 
 struct yaml_marks;
 int yaml_marks_line(const struct yaml_marks *m, const char *pointer); /* 0: unknown */
 void yaml_marks_free(struct yaml_marks *m);
+/* parent + "/" + key, escaped as RFC 6901 has it; owned. */
+char *yaml_pointer_child(const char *parent, const char *key);
 
 struct yaml_doc {
     json_t *root;             /* owned; json null for an empty document */
