@@ -251,9 +251,9 @@ static void completed(struct http_req *r)
         ask_resolver(r);
     } else if (r->result != CURLE_OK) {
         end(r, fail_curl(r, r->result));
+    } else if (!r->connect_only && !r->headers_done) {
+        end(r, fail_curl(r, CURLE_PARTIAL_FILE)); /* curl lets half a header pass for an answer */
     } else {
-        if (!r->connect_only)
-            curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &r->status);
         end(r, NULL);
     }
 }
