@@ -48,7 +48,13 @@ static void sock_note(struct http_sock *s, int mask)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct http_sock *s = container_of(poll, struct http_sock, poll);
-    int mask = status < 0 ? CURL_CSELECT_ERR : 0;
+    int mask = 0;
+    if (status < 0) {
+        /* ERR alone makes curl give up blindly; with the direction it reads what is still there, such
+         * as the alert that says why, and then meets the error itself. */
+        mask = CURL_CSELECT_ERR;
+        events = s->want;
+    }
     if ((events & UV_READABLE) != 0)
         mask |= CURL_CSELECT_IN;
     if ((events & UV_WRITABLE) != 0)

@@ -233,6 +233,11 @@ void peer_start_tls(struct peer *p, struct harness_identity *identity)
     SSL_set_fd(p->ssl, p->fd);
     if (SSL_accept(p->ssl) != 1) {
         ERR_clear_error();
+        /* Closing with unread bytes would reset, and the client might never see the alert. */
+        SSL_free(p->ssl);
+        p->ssl = NULL;
+        shutdown(p->fd, SHUT_WR);
+        peer_wait_gone(p);
         close_fd(p);
         return;
     }
