@@ -5,7 +5,11 @@
 
 #include "k8s/client.h"
 
-/* One connection to one port of one pod: bytes both ways with back-pressure. */
+/* rd_err.reason of a stream whose port nobody listens on: no byte reached anybody. */
+#define K8S_STREAM_REFUSED "ConnectionRefused"
+
+/* One connection to one port of one pod: bytes both ways with back-pressure. The protocol has no
+ * half-close: k8s_stream_close ends both directions. */
 struct k8s_stream {
     struct op op;           /* ends when the remote ended (err NULL: normal end) or failed */
     struct k8s_client *client;

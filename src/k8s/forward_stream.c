@@ -1,0 +1,188 @@
+/* One forwarded connection: the channels of forward.h's k8s_stream over a k8s_ws. */
+#include "k8s/forward.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "k8s/channel.h"
+#include "k8s/ws.h"
+
+#define STREAM_IN_MAX ((size_t)1 << 20)
+#define STREAM_IN_PAUSE ((size_t)256 << 10) /* no more is read above; what was read still fits */
+#define STREAM_ERROR_GRACE_MS 1000          /* for the Close that follows an error text */
+
+struct stream_priv {
+    struct k8s_ws ws;
+    struct channel_reader channels;
+    uint64_t error_by_ms; /* 0: no error text yet */
+    bool closing;         /* the owner asked for the end */
+    bool news;            /* tell the owner in the next step */
+};
+
+void k8s_stream_init(struct k8s_stream *s, struct k8s_client *c, const char *ns, const char *pod,
+                     uint16_t port)
+{
+    *s = (struct k8s_stream){.client = c, .port = port};
+    s->ns = rd_strdup(ns);
+    s->pod = rd_strdup(pod);
+    rd_buf_init(&s->in, STREAM_IN_MAX);
+    rd_buf_init(&s->out, STREAM_IN_MAX);
+}
+
+void k8s_stream_clear(struct k8s_stream *s)
+{
+    struct stream_priv *p = s->priv;
+    if (p) {
+        k8s_ws_clear(&p->ws);
+        channel_reader_clear(&p->channels);
+    }
+    rd_freep(&s->priv);
+    rd_freep(&s->ns);
+    rd_freep(&s->pod);
+    rd_buf_clear(&s->in);
+    rd_buf_clear(&s->out);
+    rd_err_free(op_take_err(&s->op));
+}
+
+static void on_message(struct k8s_ws *w)
+{
+    struct k8s_stream *s = w->ctx;
+    struct stream_priv *p = s->priv;
+    channel_reader_begin(&p->channels);
+}
+
+static void on_chunk(struct k8s_ws *w, const void *data, size_t len)
+{
+    struct k8s_stream *s = w->ctx;
+    struct stream_priv *p = s->priv;
+    channel_reader_feed(&p->channels, data, len);
+    if (s->in.len >= STREAM_IN_PAUSE)
+        w->paused = true;
+    p->news = true;
+    op_wake(&s->op);
+}
+
+static void on_room(struct k8s_ws *w)
+{
+    struct k8s_stream *s = w->ctx;
+    struct stream_priv *p = s->priv;
+    p->news = true;
+    op_wake(&s->op);
+}
+
+/* The node's words about the pod's port. Nearly all of it heals: a port not open yet, a pod being
+ * replaced. Whoever waits has a deadline. */
+static struct rd_err *channel_error(const struct k8s_stream *s, const struct rd_buf *text)
+{
+    struct rd_err *err = rd_err_new(RD_ERR_TRANSIENT, "port %u of Pod/%s/%s: %s", s->port, s->ns,
+                                    s->pod, rd_buf_str(text));
+    rd_str_dup(&err->remote, rd_buf_str(text));
+    if (strstr(rd_buf_str(text), "connection refused"))
+        rd_str_dup(&err->reason, K8S_STREAM_REFUSED);
+    rd_err_resource(err, "Pod/%s/%s", s->ns, s->pod);
+    return err;
+}
+
+static void stream_send(struct k8s_stream *s)
+{
+    struct stream_priv *p = s->priv;
+    size_t used = 0;
+    while (used < s->out.len) {
+        size_t n = s->out.len - used;
+        if (n > CHANNEL_PAYLOAD_MAX)
+            n = CHANNEL_PAYLOAD_MAX;
+        if (n > k8s_ws_room(&p->ws))
+            break;
+        k8s_ws_send(&p->ws, CHANNEL_DATA, s->out.data + used, n);
+        used += n;
+    }
+    rd_buf_consume(&s->out, used);
+}
+
+static void stream_step(struct op *op)
+{
+    struct k8s_stream *s = container_of(op, struct k8s_stream, op);
+    struct stream_priv *p = s->priv;
+    if (op->cancelled) {
+        s->eof = true;
+        op_finish(op, NULL);
+        return;
+    }
+    bool error_said = p->channels.error.len > 0;
+    bool ended = op_ended(&p->ws.op);
+    if (error_said && !p->error_by_ms) {
+        p->error_by_ms = op_now_ms(op) + STREAM_ERROR_GRACE_MS;
+        op_set_alarm(op, p->error_by_ms);
+    }
+    if (ended || p->channels.problem || (error_said && op_now_ms(op) >= p->error_by_ms)) {
+        struct rd_err *err = ended ? op_take_err(&p->ws.op) : NULL;
+        if (p->channels.problem && !err)
+            err = rd_err_new(RD_ERR_FAILED, "port-forward of Pod/%s/%s: %s", s->ns, s->pod,
+                             p->channels.problem);
+        if (error_said) { /* says more than how the socket went */
+            rd_err_free(err);
+            err = channel_error(s, &p->channels.error);
+        }
+        s->eof = true;
+        if (s->on_ready)
+            s->on_ready(s);
+        op_finish(op, err);
+        return;
+    }
+    if (p->ws.open && channel_reader_ready(&p->channels) && !s->ready) {
+        s->ready = true;
+        p->news = true;
+    }
+    if (s->ready)
+        stream_send(s);
+    if (p->closing && p->ws.open && !p->ws.want_close && s->out.len == 0)
+        k8s_ws_close(&p->ws);
+    if (s->in.len < STREAM_IN_PAUSE)
+        k8s_ws_resume(&p->ws);
+    if (p->news && s->on_ready) {
+        p->news = false;
+        s->on_ready(s);
+    }
+}
+
+void k8s_stream_start(struct k8s_stream *s, struct op *parent)
+{
+    struct stream_priv *p = rd_calloc(1, sizeof(*p));
+    char port[8];
+    RD_ASSERT(!s->priv);
+    s->priv = p;
+    const struct k8s_resource *pods = k8s_resource_find(s->client, "v1", "Pod");
+    RD_ASSERT(pods); /* compiled in */
+    struct http_url url;
+    k8s_url(&url, s->client, pods, s->ns, s->pod, "portforward");
+    snprintf(port, sizeof(port), "%u", s->port);
+    http_url_query(&url, "ports", port);
+    RD_AUTOFREE char *what = rd_asprintf("port-forward Pod/%s/%s", s->ns, s->pod);
+
+    op_start(&s->op, parent, stream_step, "stream");
+    channel_reader_init(&p->channels, s->port, &s->in);
+    k8s_ws_init(&p->ws, s->client, http_url_str(&url), "v4.channel.k8s.io", what);
+    http_url_clear(&url);
+    p->ws.ctx = s;
+    p->ws.on_message = on_message;
+    p->ws.on_chunk = on_chunk;
+    p->ws.on_room = on_room;
+    k8s_ws_start(&p->ws, &s->op);
+}
+
+void k8s_stream_kick(struct k8s_stream *s)
+{
+    op_wake(&s->op);
+}
+
+void k8s_stream_close(struct k8s_stream *s)
+{
+    struct stream_priv *p = s->priv;
+    if (!p || !op_running(&s->op))
+        return;
+    p->closing = true;
+    if (p->ws.open)
+        op_wake(&s->op);
+    else
+        op_cancel(&s->op);
+}
