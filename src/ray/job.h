@@ -7,6 +7,7 @@
 #define RD_RAY_JOB_H
 
 #include "ray/dashboard.h"
+#include "ray/job_log.h"
 #include "ray/package.h"
 
 #define RAY_JOB_STATUSES(X)                                                                        \
@@ -37,15 +38,19 @@ struct ray_job_spec {
     json_int_t memory_bytes;   /* 0: not set */
     const json_t *resources;   /* object of numbers; NULL: none */
 };
+/* The JSON that is sent; owned. */
+char *ray_job_body(const struct ray_job_spec *spec);
 struct ray_job_submit {
     struct op op; /* ends without error once a job of that id exists */
     struct ray_dashboard *dash;
     bool adopted; /* it was there already, or the reply was lost */
     json_t *job;  /* owned; the job object, when it was adopted */
-    char *id, *body;
+    /* job.c's own. */
+    char *id, *entrypoint, *body;
     size_t body_len;
     struct ray_call call;
     struct op_timer pause;
+    struct rd_err *why, *bad;
     unsigned attempt;
     int state;
 };
@@ -65,11 +70,14 @@ struct ray_job_follow {
     void *ctx;
     json_t *job; /* owned; the last job object seen */
     enum ray_job_status status;
+    struct rd_err *log_problem; /* owned; the log could not be read to its end; NULL: it was */
     uint64_t log_bytes; /* given out so far; may be set before the start to resume */
     /* job_follow.c's own. */
     struct ray_call get, logs;
     struct op_timer pause;
-    void *priv;
+    struct ray_log_reader reader;
+    uint64_t started_ms, fetch_ms;
+    unsigned log_failures, short_answers;
     int state;
 };
 void ray_job_follow_init(struct ray_job_follow *f, struct ray_dashboard *d, const char *id);
@@ -80,12 +88,12 @@ void ray_job_follow_clear(struct ray_job_follow *f);
 struct ray_job_run {
     struct op op; /* success: SUCCEEDED. FAILED or STOPPED: RD_ERR_JOB with Ray's message */
     struct ray_dashboard *dash;
-    /* In; borrowed until the end. spec.runtime_env gets working_dir from the package. */
+    /* In; borrowed until the end. spec.runtime_env gets working_dir from the package. Cancelling this op
+     * leaves the job running: stop it with ray_job_stop_init under a parent that lives on. */
     struct ray_job_spec spec;
     const struct ray_package *package; /* NULL: none */
     void (*on_log)(struct ray_job_run *r, const char *data, size_t len);
     void (*on_status)(struct ray_job_run *r, const char *text); /* "uploading", "PENDING: ..." */
-    bool stop_on_cancel; /* ask Ray to stop the job when this op is cancelled */
     void *ctx;
     /* Out; valid once ended. */
     enum ray_job_status status;
@@ -97,8 +105,9 @@ struct ray_job_run {
     struct ray_upload upload;
     struct ray_job_submit submit;
     struct ray_job_follow follow;
-    struct ray_call stop;
+    struct ray_job_spec sent; /* spec with the package's working_dir */
     json_t *env;
+    bool uploading, submitting, following;
     int state;
 };
 void ray_job_run_init(struct ray_job_run *r, struct ray_dashboard *d);

@@ -190,7 +190,6 @@ static void start_run(struct job_op *x, struct op *op)
     x->run.package = &x->package;
     x->run.on_log = on_run_log;
     x->run.on_status = on_run_status;
-    x->run.stop_on_cancel = true;
     x->run.ctx = x;
     ray_job_run_start(&x->run, op);
 }
