@@ -76,6 +76,7 @@ struct config {
     struct rd_strv rest;     /* positional arguments */
     json_t *verb_flags;      /* object: flag name without dashes -> value, for a verb's own flags */
     json_t *origins;         /* object: option name -> text */
+    struct rd_strv warnings; /* what is allowed but deserves a word; each names its origin */
 };
 
 /* A flag only one verb takes. */
@@ -88,10 +89,16 @@ struct config_verb_flag {
 };
 
 /* Reads argv (after the verb), environment and file; checks every value. Everything after "--" is
- * `rest`. RD_ERR_INPUT with the origin of the bad value; unknown keys and flags with a suggestion. */
+ * `rest`, and so is what is no flag. A verb flag named "file" fills `files`. RD_ERR_INPUT with the
+ * origin of the bad value; unknown keys and flags with a suggestion; c is cleared then. Without
+ * needs_deployment only flags count, unless a file was named. */
 bool config_load(struct config *c, int argc, char **argv, const struct config_verb_flag *verb_flags,
                  bool needs_deployment, struct rd_err **reterr) RD_MUST_CHECK;
+/* A deployment on Google Cloud needs a project. */
+bool config_require(const struct config *c, struct rd_err **reterr) RD_MUST_CHECK;
 void config_clear(struct config *c);
+/* Index of the first word of argv that is neither a common flag nor its value: the verb; -1: none. */
+int config_verb_index(int argc, char **argv);
 /* Of an option by its dotted file key or flag name; "default" when nobody set it. Borrowed. */
 const char *config_origin(const struct config *c, const char *option);
 
@@ -101,9 +108,16 @@ char *config_head_account(const struct config *c);
 char *config_worker_account(const struct config *c);
 char *config_claim(const struct config *c);
 
-/* Appends the help of the common flags, the commented raydeploy.yaml of `init`, the README table. */
+/* Appends the help of the common flags; the commented raydeploy.yaml of `init`, in which values that
+ * did not come from a default stand uncommented; the README's tables. */
 void config_help_flags(struct rd_buf *out);
-void config_sample(struct rd_buf *out);
+void config_help_flag(struct rd_buf *out, const struct config_verb_flag *f);
+void config_sample(const struct config *c, struct rd_buf *out);
 void config_markdown(struct rd_buf *out);
+/* Calls fn for each common flag, for shell completion. letter 0: none; arg NULL: a switch; words
+ * NULL: any value. */
+void config_each_flag(void (*fn)(void *ctx, const char *flag, char letter, const char *arg,
+                                 const char *const *words, const char *help),
+                      void *ctx);
 
 #endif
