@@ -92,6 +92,23 @@ bool k8s_kind_has_rule(const char *api_version, const char *kind)
     return rule_find(api_version, kind) != NULL;
 }
 
+static void add_finalizers(const json_t *list, struct k8s_verdict *v)
+{
+    RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(K8S_MESSAGE_MAX);
+    size_t i;
+    json_t *item;
+    json_array_foreach (list, i, item) {
+        if (!json_is_string(item))
+            continue;
+        if (text.len == 0)
+            rd_buf_printf(&text, "waits for finalizer%s ", json_array_size(list) > 1 ? "s" : "");
+        else
+            rd_buf_puts(&text, ", ");
+        rd_buf_puts(&text, json_string_value(item));
+    }
+    k8s_say_also(v, rd_buf_str(&text));
+}
+
 /* A deleted object may hang for hours: say for how long, on what, and what was said about it. */
 static void say_terminating(const json_t *object, int64_t now_wall_ms, struct k8s_verdict *v)
 {
@@ -103,21 +120,11 @@ static void say_terminating(const json_t *object, int64_t now_wall_ms, struct k8
     k8s_say(v, K8S_TERMINATING, NULL, "being deleted%s%s", age_ms > 0 ? " for " : "",
             age_ms > 0 ? age : "");
 
-    RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(K8S_MESSAGE_MAX);
+    /* A namespace has its list in the spec, and says in conditions what is left in it. */
+    add_finalizers(rd_json_path(object, "metadata.finalizers"), v);
+    add_finalizers(rd_json_path(object, "spec.finalizers"), v);
     size_t i;
     json_t *item;
-    json_array_foreach (rd_json_path(object, "metadata.finalizers"), i, item) {
-        if (json_is_string(item))
-            rd_buf_printf(&text, "%s%s", text.len == 0 ? "waits for finalizers " : ", ",
-                          json_string_value(item));
-    }
-    /* A namespace has its own list, and says in conditions what is left in it. */
-    json_array_foreach (rd_json_path(object, "spec.finalizers"), i, item) {
-        if (json_is_string(item))
-            rd_buf_printf(&text, "%s%s", text.len == 0 ? "waits for finalizers " : ", ",
-                          json_string_value(item));
-    }
-    k8s_say_also(v, rd_buf_str(&text));
     json_array_foreach (rd_json_path(object, "status.conditions"), i, item) {
         const char *type = rd_json_str(item, "type", NULL);
         if (type != NULL && rd_starts_with(type, "Namespace") &&

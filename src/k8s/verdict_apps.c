@@ -77,10 +77,12 @@ void k8s_rule_deployment(const json_t *o, int64_t now_wall_ms, struct k8s_verdic
     if (say_unseen(o, v))
         return;
     if (rd_streq(k8s_condition_reason(o, "Progressing"), "ProgressDeadlineExceeded")) {
-        k8s_say(v, K8S_FAILED, "ProgressDeadlineExceeded", "%s (%lld of %lld available)",
+        k8s_say(v, K8S_FAILED, "ProgressDeadlineExceeded",
+                "%s (%lld of %lld updated, %lld available)",
                 k8s_condition_text(o, "Progressing", "progress deadline exceeded"),
-                (long long)rd_json_path_int(o, "status.availableReplicas", 0),
-                (long long)rd_json_path_int(o, "spec.replicas", 1));
+                (long long)rd_json_path_int(o, "status.updatedReplicas", 0),
+                (long long)rd_json_path_int(o, "spec.replicas", 1),
+                (long long)rd_json_path_int(o, "status.availableReplicas", 0));
         if (k8s_condition_is(o, "ReplicaFailure", "True"))
             k8s_say_also(v, k8s_condition_text(o, "ReplicaFailure", NULL));
         return;
@@ -122,12 +124,14 @@ void k8s_rule_statefulset(const json_t *o, int64_t now_wall_ms, struct k8s_verdi
     else if (partition >= 0)
         k8s_say(v, K8S_CURRENT, NULL, "%lld of %lld replicas ready; updated above partition %lld",
                 (long long)ready, (long long)want, (long long)partition);
+    else if (!rd_streq(now_at, goes_to))
+        k8s_say(v, K8S_IN_PROGRESS, "RevisionMismatch",
+                "rolling from revision %s to %s, %lld of %lld replicas updated",
+                now_at != NULL ? now_at : "none", goes_to != NULL ? goes_to : "none",
+                (long long)updated, (long long)want);
     else if (want > current)
         say_counts(v, K8S_IN_PROGRESS, "LessCurrent", current, want, "replica",
                    "at the current revision");
-    else if (!rd_streq(now_at, goes_to))
-        k8s_say(v, K8S_IN_PROGRESS, "RevisionMismatch", "rolling from revision %s to %s",
-                now_at != NULL ? now_at : "none", goes_to != NULL ? goes_to : "none");
     else
         say_counts(v, K8S_CURRENT, NULL, ready, want, "replica", "ready");
 }

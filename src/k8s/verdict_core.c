@@ -128,7 +128,7 @@ void k8s_rule_pdb(const json_t *o, int64_t now_wall_ms, struct k8s_verdict *v)
     if (!k8s_has_status(o))
         k8s_say(v, K8S_IN_PROGRESS, "NotObserved", "no controller has looked at it yet");
     else
-        k8s_say(v, K8S_CURRENT, NULL, "%lld of %lld pods healthy, %lld may be evicted now",
+        k8s_say(v, K8S_CURRENT, NULL, "%lld healthy pods, %lld needed, %lld may be evicted now",
                 (long long)rd_json_path_int(o, "status.currentHealthy", 0),
                 (long long)rd_json_path_int(o, "status.desiredHealthy", 0),
                 (long long)rd_json_path_int(o, "status.disruptionsAllowed", 0));

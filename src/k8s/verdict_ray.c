@@ -53,8 +53,10 @@ static void judge_workers(const json_t *o, struct k8s_verdict *v)
     json_int_t ready = rd_json_path_int(o, "status.readyWorkerReplicas", 0);
     const char *state = rd_json_path_str(o, "status.state");
     RD_AUTOFREE char *counts =
-        rd_asprintf("%lld of %s%lld worker%s ready", (long long)ready,
-                    autoscaling ? "at least " : "", (long long)wanted, wanted == 1 ? "" : "s");
+        autoscaling ? rd_asprintf("%lld worker%s ready (at least %lld wanted)", (long long)ready,
+                                  ready == 1 ? "" : "s", (long long)wanted)
+                    : rd_asprintf("%lld of %lld worker%s ready", (long long)ready,
+                                  (long long)wanted, wanted == 1 ? "" : "s");
     bool enough = autoscaling ? ready >= wanted : ready == wanted;
     if (!enough)
         k8s_say(v, K8S_IN_PROGRESS, "WorkersNotReady", "head ready, %s", counts);
@@ -168,6 +170,10 @@ void k8s_rule_rayjob(const json_t *o, int64_t now_wall_ms, struct k8s_verdict *v
         k8s_say(v, K8S_IN_PROGRESS, phase, "tried again after %lld failure%s: %s",
                 (long long)rd_json_path_int(o, "status.failed", 0),
                 rd_json_path_int(o, "status.failed", 0) == 1 ? "" : "s", text);
+    } else if (rd_streq(phase, "Suspending")) {
+        k8s_say(v, K8S_IN_PROGRESS, phase, "being suspended");
+    } else if (rd_streq(phase, "Suspended")) {
+        k8s_say(v, K8S_IN_PROGRESS, phase, "suspended, waits for KubeRay to resume it");
     } else {
         k8s_say(v, K8S_IN_PROGRESS, phase, "%s", phase);
     }

@@ -25,8 +25,14 @@ void k8s_verdict_clear(struct k8s_verdict *v)
     *v = (struct k8s_verdict){0};
 }
 
-/* Collapses white space to single blanks in place and cuts at the ceiling, never inside a
- * character. */
+static bool inside_character(char c)
+{
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* Collapses white space to single blanks in place, drops what a missing last part left dangling,
+ * and cuts the middle out of a text above the ceiling: the first words say what, and the last words
+ * of a traceback say why. Never cuts inside a character. */
 static void one_line(char *s)
 {
     char *out = s;
@@ -37,15 +43,21 @@ static void one_line(char *s)
         else if (out > s && out[-1] != ' ')
             *out++ = ' ';
     }
-    while (out > s && out[-1] == ' ')
+    while (out > s && (out[-1] == ' ' || out[-1] == ':'))
         out--;
     *out = '\0';
     if ((size_t)(out - s) <= K8S_MESSAGE_MAX)
         return;
-    char *cut = s + K8S_MESSAGE_MAX - 3;
-    while (cut > s && ((unsigned char)*cut & 0xc0) == 0x80)
-        cut--;
-    memcpy(cut, "...", 4);
+    static const char gap[] = " ... ";
+    size_t gap_len = sizeof(gap) - 1;
+    char *head = s + (K8S_MESSAGE_MAX - gap_len) / 2;
+    char *tail = out - (K8S_MESSAGE_MAX - gap_len) / 2;
+    while (head > s && inside_character(*head))
+        head--;
+    while (inside_character(*tail))
+        tail++;
+    memcpy(head, gap, gap_len);
+    memmove(head + gap_len, tail, (size_t)(out - tail) + 1);
 }
 
 void k8s_say(struct k8s_verdict *v, enum k8s_status s, const char *reason, const char *fmt, ...)

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/encode.h"
 #include "base/text.h"
 #include "k8s/explain.h"
 
@@ -395,15 +396,18 @@ static void test_message_bounds(void **state)
     rd_buf_puts(&text, "first\n\n  second\t\x1b[31m");
     for (int i = 0; i < 3000; i++)
         rd_buf_puts(&text, "\xc3\xa9");
+    rd_buf_puts(&text, "the end");
     RD_AUTOJSON json_t *o = rd_json_pack(
         "{s:s,s:s,s:{s:s,s:s},s:{s:s,s:s}}", "apiVersion", "v1", "kind", "Pod", "metadata", "name",
         "a\nb", "namespace", "n", "status", "phase", "Failed", "message", rd_buf_str(&text));
     struct k8s_verdict v;
     k8s_judge(o, NOW_MS, &v);
     assert_in_range(strlen(v.message), K8S_MESSAGE_MAX - 4, K8S_MESSAGE_MAX);
+    assert_true(rd_utf8_valid(v.message, strlen(v.message)));
     assert_null(strchr(v.message, '\n'));
     assert_non_null(strstr(v.message, "first second \x1b"));
-    assert_string_equal(v.message + strlen(v.message) - 5, "\xc3\xa9...");
+    assert_non_null(strstr(v.message, "\xc3\xa9 ... \xc3\xa9"));
+    assert_string_equal(v.message + strlen(v.message) - 9, "\xc3\xa9the end");
     k8s_verdict_clear(&v);
 
     RD_AUTOBUF struct rd_buf line = RD_BUF_INIT(8192);
