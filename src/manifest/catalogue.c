@@ -3,7 +3,7 @@
 
 const struct placeholder template_catalogue[] = {
     {"account_annotations", PH_OBJECT, NULL},
-    {"api_server_egress", PH_LIST, NULL},
+    {"api_server_egress", PH_LIST, "api.egress"},
     {"claim", PH_DNS_NAME, NULL},
     {"dns_peers", PH_LIST, NULL},
     {"filestore_ip", PH_STRING, "filestore.ip"},
@@ -46,7 +46,7 @@ const struct placeholder template_catalogue[] = {
     {"ray_auth", PH_STRING, NULL},
     {"ray_image", PH_IMAGE, NULL},
     {"ray_version", PH_STRING, NULL},
-    {"volume_access_modes", PH_LIST, NULL},
+    {"volume_access_modes", PH_LIST, "volume.modes"},
     {"volume_size", PH_QUANTITY, NULL},
     {"worker_account", PH_DNS_NAME, NULL},
     {"worker_groups", PH_LIST, NULL},

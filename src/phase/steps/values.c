@@ -90,15 +90,13 @@ static bool add_pods(struct sum *s, const char *what, const char *cpu, const cha
 json_t *values_quota(const struct config *c, struct rd_err **reterr)
 {
     struct sum s = {.cpu_milli = SIDECAR_CPU_MILLI,
-                    .memory_milli = (int64_t)SIDECAR_MEMORY_MI * 1024 * 1024 * 1000,
-                    .pods = SPARE_PODS};
+                    .memory_milli = (int64_t)SIDECAR_MEMORY_MI * 1024 * 1024 * 1000};
     if (!add_pods(&s, "ray.head", group_str(c->ray.head, "cpu", "1"),
                   group_str(c->ray.head, "memory", "2Gi"), 0, 1, reterr))
         return NULL;
     /* The spare pods are the volume's init Job and one to look around with. */
     if (!add_pods(&s, "quota", "500m", "512Mi", 0, SPARE_PODS, reterr))
         return NULL;
-    s.pods -= SPARE_PODS;
     size_t i;
     const json_t *g;
     json_array_foreach(c->ray.workers, i, g)
