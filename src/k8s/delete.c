@@ -80,8 +80,10 @@ static void explain_finalizers(const json_t *object, struct rd_buf *out)
     if (!n)
         return;
     rd_buf_puts(out, n > 1 ? "finalizers " : "finalizer ");
-    for (i = 0; i < n && i < 8; i++)
-        rd_buf_printf(out, "%s%.128s", i ? ", " : "", json_string_value(json_array_get(finalizers, i)));
+    for (i = 0; i < n && i < 8; i++) {
+        const char *f = json_string_value(json_array_get(finalizers, i));
+        rd_buf_printf(out, "%s%.128s", i ? ", " : "", f ? f : "?");
+    }
     const char *sep = ": waits for ";
     for (i = 0; i < n && i < 8; i++) {
         const char *f = json_string_value(json_array_get(finalizers, i));

@@ -302,10 +302,11 @@ static void event_read(struct k8s_watch *w, const char *data, size_t len)
 static void stream_read(struct k8s_watch *w)
 {
     struct rd_buf *in = &w->stream.http.req.resp;
+    const char *data = rd_buf_str(in);
     size_t done = 0;
     bool too_long = false;
     while (w->next == WATCH_STREAM && !w->op.cancelled) {
-        size_t n = k8s_stream_next(in->data + done, in->len - done, &w->scanned, EVENT_MAX, &too_long);
+        size_t n = k8s_stream_next(data + done, in->len - done, &w->scanned, EVENT_MAX, &too_long);
         if (too_long) {
             trouble(w, rd_err_new(RD_ERR_FAILED, "watch event over %d MiB", (int)(EVENT_MAX >> 20)));
             stop_stream(w, WATCH_PAUSE);
@@ -313,7 +314,7 @@ static void stream_read(struct k8s_watch *w)
         if (!n)
             break;
         if (n > 1 && !too_long)
-            event_read(w, in->data + done, n);
+            event_read(w, data + done, n);
         done += n;
     }
     rd_buf_consume(in, done);
