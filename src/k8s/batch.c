@@ -387,14 +387,13 @@ static void batch_step(struct op *op)
     switch (s->state) {
     case BATCH_BEGIN:
         if (!resolve(b) && !b->client->discovered) {
-            s->discover = k8s_discover_new(b->client);
             s->state = BATCH_DISCOVER;
-            k8s_discover_start(s->discover, op);
+            k8s_discover_start(&s->discover, op, b->client);
             return;
         }
         break;
     case BATCH_DISCOVER: {
-        struct op *discovery = k8s_discover_op(s->discover);
+        struct op *discovery = &s->discover.op;
         if (op_running(discovery))
             return;
         struct rd_err *err = op_take_err(discovery);
@@ -449,7 +448,7 @@ void k8s_batch_clear(struct k8s_batch *b)
     }
     rd_freep(&s->surveys);
     rd_freep(&s->items);
-    k8s_discover_free(s->discover);
+    k8s_discover_clear(&s->discover);
     rd_err_free(s->first);
     rd_err_free(op_take_err(&b->op));
     rd_freep(&s);

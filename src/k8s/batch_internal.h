@@ -57,7 +57,7 @@ struct batch_state {
     size_t running, told;
     struct batch_survey **surveys;
     size_t survey_len;
-    struct k8s_discover *discover;
+    struct k8s_discover discover;
     struct rd_err *first; /* error of the first object that failed */
     int state;
 };

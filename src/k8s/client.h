@@ -45,14 +45,6 @@ const struct k8s_resource *k8s_resource_find(struct k8s_client *c, const char *a
 /* Learns a CustomResourceDefinition that we apply ourselves. */
 void k8s_resource_learn_crd(struct k8s_client *c, const json_t *crd);
 
-/* GET /version, /api and /apis, the latter two in the aggregated form; a server without it is walked
- * group by group. Asked again with the ETag. A group-version whose server
- * does not answer is marked stale and kept out; the rest is usable. */
-struct k8s_discover;
-struct k8s_discover *k8s_discover_new(struct k8s_client *c);
-struct op *k8s_discover_op(struct k8s_discover *d);
-void k8s_discover_start(struct k8s_discover *d, struct op *parent);
-void k8s_discover_free(struct k8s_discover *d);
 /* All resources with the list verb that discovery brought (for scans); borrowed array of *ret_len. */
 const struct k8s_resource *const *k8s_resources_listable(struct k8s_client *c, size_t *ret_len);
 /* The server's version, once a discovery or k8s_call of /version has ended; NULL before. */
@@ -93,6 +85,21 @@ void k8s_call_name(struct k8s_call *k, const struct k8s_resource *r, const char 
 /* Convenience: GET of one object by reference. */
 void k8s_get_init(struct k8s_call *k, struct k8s_client *c, const struct k8s_resource *r,
                   const char *ns, const char *name);
+
+/* ---- Discovery ---- */
+/* GET /version, /api and /apis, the latter two in the aggregated form; a server without it is walked
+ * group by group. Asked again with the ETag. A group-version whose server does not answer is marked
+ * stale and kept out; the rest is usable. */
+struct k8s_discover {
+    struct op op;
+    struct k8s_client *client;
+    struct k8s_call ask[3]; /* discovery.c's, as is the rest */
+    bool read[3];
+    struct k8s_discover_walk *walk;
+    size_t walk_len;
+};
+void k8s_discover_start(struct k8s_discover *d, struct op *parent, struct k8s_client *c);
+void k8s_discover_clear(struct k8s_discover *d);
 
 /* ---- Errors (pure; reference section 4) ---- */
 /* Decodes an answer >= 400 into an rd_err (kind, reason, remote, retry_after, hint) and says whether a

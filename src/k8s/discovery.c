@@ -14,33 +14,12 @@
 
 enum { ASK_CORE, ASK_GROUPS, ASK_VERSION, ASK_MAX };
 
-struct walk {
+/* Old servers: one request a group-version. */
+struct k8s_discover_walk {
     struct k8s_call call;
     char *path;
     bool started, read;
 };
-
-struct k8s_discover {
-    struct op op;
-    struct k8s_client *client;
-    struct k8s_call ask[ASK_MAX];
-    bool read[ASK_MAX];
-    /* Old servers: one request a group-version. */
-    struct walk *walk;
-    size_t walk_len;
-};
-
-struct k8s_discover *k8s_discover_new(struct k8s_client *c)
-{
-    struct k8s_discover *d = rd_calloc(1, sizeof(*d));
-    d->client = c;
-    return d;
-}
-
-struct op *k8s_discover_op(struct k8s_discover *d)
-{
-    return &d->op;
-}
 
 static void ask(struct k8s_discover *d, struct k8s_call *k, const char *path, const char *accept,
                 const char *etag)
@@ -105,7 +84,7 @@ static bool read_answer(struct k8s_discover *d, int which, struct rd_err **reter
 }
 
 /* An aggregated API server that is down must not take the others with it. */
-static void walk_read(struct k8s_discover *d, struct walk *w)
+static void walk_read(struct k8s_discover *d, struct k8s_discover_walk *w)
 {
     RD_AUTOERR struct rd_err *err = op_take_err(&w->call.op);
     if (!err && !k8s_mapping_read_plain(d->client, w->call.result, &err))
@@ -117,7 +96,7 @@ static bool walk_go(struct k8s_discover *d)
 {
     size_t busy = 0;
     for (size_t i = 0; i < d->walk_len; i++) {
-        struct walk *w = &d->walk[i];
+        struct k8s_discover_walk *w = &d->walk[i];
         if (w->started && !w->read && op_ended(&w->call.op)) {
             w->read = true;
             walk_read(d, w);
@@ -164,18 +143,18 @@ static void discover_step(struct op *op)
     op_finish(op, NULL);
 }
 
-void k8s_discover_start(struct k8s_discover *d, struct op *parent)
+void k8s_discover_start(struct k8s_discover *d, struct op *parent, struct k8s_client *c)
 {
+    k8s_discover_clear(d);
+    d->client = c;
     op_start(&d->op, parent, discover_step, "discovery");
-    ask(d, &d->ask[ASK_CORE], "/api", AGGREGATED, d->client->etag[0]);
-    ask(d, &d->ask[ASK_GROUPS], "/apis", AGGREGATED, d->client->etag[1]);
+    ask(d, &d->ask[ASK_CORE], "/api", AGGREGATED, c->etag[0]);
+    ask(d, &d->ask[ASK_GROUPS], "/apis", AGGREGATED, c->etag[1]);
     ask(d, &d->ask[ASK_VERSION], "/version", "application/json", NULL);
 }
 
-void k8s_discover_free(struct k8s_discover *d)
+void k8s_discover_clear(struct k8s_discover *d)
 {
-    if (!d)
-        return;
     RD_ASSERT(!op_running(&d->op));
     for (int i = 0; i < ASK_MAX; i++)
         k8s_call_clear(&d->ask[i]);
@@ -185,5 +164,5 @@ void k8s_discover_free(struct k8s_discover *d)
     }
     rd_freep(&d->walk);
     rd_err_free(op_take_err(&d->op));
-    rd_freep(&d);
+    memset(d, 0, sizeof(*d));
 }

@@ -59,11 +59,6 @@ void live_begin_batch(struct op *parent, void *ctx)
     k8s_batch_start(ctx, parent);
 }
 
-void live_begin_discover(struct op *parent, void *ctx)
-{
-    k8s_discover_start(ctx, parent);
-}
-
 void live_must(struct rd_err *take, const char *what)
 {
     if (!take)

@@ -37,7 +37,6 @@ void live_begin_apply(struct op *parent, void *k8s_apply);
 void live_begin_watch(struct op *parent, void *k8s_watch);
 void live_begin_delete(struct op *parent, void *k8s_delete);
 void live_begin_batch(struct op *parent, void *k8s_batch);
-void live_begin_discover(struct op *parent, void *k8s_discover);
 
 /* Fails the test when `err` is set, printing it. Frees it. */
 void live_must(struct rd_err *take, const char *what);
