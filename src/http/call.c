@@ -27,13 +27,21 @@ void http_call_init(struct http_call *c, struct http_client *client, const char 
 static enum rd_err_kind kind_of_status(long status)
 {
     switch (status) {
-    case 401: case 403:
+    case 401:
+    case 403:
         return RD_ERR_CREDENTIALS;
-    case 404: case 410:
+    case 404:
+    case 410:
         return RD_ERR_NOT_FOUND;
-    case 409: case 412:
+    case 409:
+    case 412:
         return RD_ERR_CONFLICT;
-    case 408: case 429: case 500: case 502: case 503: case 504:
+    case 408:
+    case 429:
+    case 500:
+    case 502:
+    case 503:
+    case 504:
         return RD_ERR_TRANSIENT;
     case 407:
         return RD_ERR_NETWORK;
@@ -53,9 +61,10 @@ struct rd_err *http_status_error(const struct http_req *r, const char *what)
     if (r->resp.len > 0) {
         size_t shown = r->resp.len < BODY_SHOWN_MAX ? r->resp.len : BODY_SHOWN_MAX;
         RD_AUTOFREE char *body = rd_strndup(rd_buf_str(&r->resp), shown);
-        rd_str_take(&err->remote, rd_asprintf("%s%s%s%s", r->content_type != NULL ? r->content_type : "",
-                                              r->content_type != NULL ? ": " : "", body,
-                                              shown < r->resp.len ? "..." : ""));
+        rd_str_take(&err->remote,
+                    rd_asprintf("%s%s%s%s", r->content_type != NULL ? r->content_type : "",
+                                r->content_type != NULL ? ": " : "", body,
+                                shown < r->resp.len ? "..." : ""));
     }
     if (r->location != NULL && r->status >= 300 && r->status < 400)
         rd_err_hint(err, "It points to %s.", r->location);
@@ -154,7 +163,8 @@ static void judge(struct http_call *c)
     }
     if (err == NULL)
         err = http_status_error(r, r->method);
-    o.retry_after_ms = err->retry_after_ms > r->retry_after_ms ? err->retry_after_ms : r->retry_after_ms;
+    o.retry_after_ms =
+        err->retry_after_ms > r->retry_after_ms ? err->retry_after_ms : r->retry_after_ms;
     c->unsure |= r->status >= 500;
     retry_or_end(c, &o, err);
 }

@@ -20,7 +20,8 @@ struct http_auth_ops {
      * there is one, or with the error. */
     bool (*ensure)(struct http_auth *a, struct http_auth_wait *wait, struct op *parent);
     void (*apply)(struct http_auth *a, struct http_req *r); /* sets headers */
-    /* The server answered 401 to what apply() gave. */
+    /* The server answered 401 to what apply() gave. Several calls may say so of the same credential
+     * before there is a new one: idempotent. */
     void (*invalidate)(struct http_auth *a);
     void (*free)(struct http_auth *a);
 };

@@ -50,8 +50,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     struct http_sock *s = container_of(poll, struct http_sock, poll);
     int mask = 0;
     if (status < 0) {
-        /* ERR alone makes curl give up blindly; with the direction it reads what is still there, such
-         * as the alert that says why, and then meets the error itself. */
+        /* ERR alone makes curl give up blindly; with the direction it reads what is still there,
+         * such as the alert that says why, and then meets the error itself. */
         mask = CURL_CSELECT_ERR;
         events = s->want;
     }
@@ -137,7 +137,8 @@ static void pump_step(struct op *op)
         int mask = s->seen;
         s->seen = 0;
         rd_list_remove(&s->ready);
-        /* libuv stops a poll that failed; curl, if it stays with the socket, expects it to go on. */
+        /* libuv stops a poll that failed; curl, if it stays with the socket, expects it to go on.
+         */
         if ((mask & CURL_CSELECT_ERR) != 0 && s->polled)
             uv_poll_start(&s->poll, s->want, on_poll);
         curl_multi_socket_action(c->multi, fd, mask, &running); /* s may be gone after this */

@@ -1,5 +1,6 @@
-/* What went wrong, for a person, from what curl knows. The kind decides whether a retry is thinkable,
- * so the sorting is careful: a reset is worth another try, a certificate that does not verify is not. */
+/* What went wrong, for a person, from what curl knows. The kind decides whether a retry is
+ * thinkable, so the sorting is careful: a reset is worth another try, a certificate that does not
+ * verify is not. */
 #include "http/internal.h"
 
 #include "base/alloc.h"
@@ -28,7 +29,8 @@ static bool via_proxy(const struct http_req *r)
     if (strncasecmp(r->url, "https:", 6) == 0 &&
         (getenv("https_proxy") != NULL || getenv("HTTPS_PROXY") != NULL))
         return true;
-    return getenv("http_proxy") != NULL || getenv("all_proxy") != NULL || getenv("ALL_PROXY") != NULL;
+    return getenv("http_proxy") != NULL || getenv("all_proxy") != NULL ||
+           getenv("ALL_PROXY") != NULL;
 }
 
 /* The URL without its query, which may hold what is nobody's business. */
@@ -45,11 +47,13 @@ static struct rd_err *fail_connect(const struct http_req *r, const char *origin)
     if (via_proxy(r)) {
         err = rd_err_new(RD_ERR_TRANSIENT, "cannot connect to %s: %s", origin,
                          detail(r, CURLE_COULDNT_CONNECT));
-        rd_err_hint(err, "A proxy may be in the way: check proxy-url in the kubeconfig, HTTPS_PROXY "
-                         "and NO_PROXY.");
+        rd_err_hint(err,
+                    "A proxy may be in the way: check proxy-url in the kubeconfig, HTTPS_PROXY "
+                    "and NO_PROXY.");
     } else {
-        err = rd_err_new(RD_ERR_TRANSIENT, "cannot connect to %s: %s", origin,
-                         os_errno != 0 ? strerror((int)os_errno) : detail(r, CURLE_COULDNT_CONNECT));
+        err =
+            rd_err_new(RD_ERR_TRANSIENT, "cannot connect to %s: %s", origin,
+                       os_errno != 0 ? strerror((int)os_errno) : detail(r, CURLE_COULDNT_CONNECT));
         rd_err_hint(err, "Check that the server is running and that this machine may reach %s.",
                     origin);
     }
@@ -60,8 +64,9 @@ static struct rd_err *fail_connect(const struct http_req *r, const char *origin)
 static struct rd_err *fail_tunnel(const char *origin, long code)
 {
     bool upstream = code >= 502 && code <= 504;
-    struct rd_err *err = rd_err_new(upstream ? RD_ERR_TRANSIENT : RD_ERR_NETWORK,
-                                    "the proxy refused a connection to %s with status %ld", origin, code);
+    struct rd_err *err =
+        rd_err_new(upstream ? RD_ERR_TRANSIENT : RD_ERR_NETWORK,
+                   "the proxy refused a connection to %s with status %ld", origin, code);
     if (code == 407)
         rd_err_hint(err, "Put the proxy's user name and password into HTTPS_PROXY or proxy-url.");
     else
@@ -73,13 +78,14 @@ static struct rd_err *fail_socks(const struct http_req *r, const char *origin)
 {
     long code = 0;
     curl_easy_getinfo(r->easy, CURLINFO_PROXY_ERROR, &code);
-    bool passing = code == CURLPX_REPLY_CONNECTION_REFUSED || code == CURLPX_REPLY_HOST_UNREACHABLE ||
+    bool passing = code == CURLPX_REPLY_CONNECTION_REFUSED ||
+                   code == CURLPX_REPLY_HOST_UNREACHABLE ||
                    code == CURLPX_REPLY_NETWORK_UNREACHABLE || code == CURLPX_REPLY_TTL_EXPIRED ||
-                   code == CURLPX_CLOSED || code == CURLPX_RECV_CONNECT || code == CURLPX_SEND_CONNECT ||
-                   code == CURLPX_REPLY_GENERAL_SERVER_FAILURE;
-    struct rd_err *err = rd_err_new(passing ? RD_ERR_TRANSIENT : RD_ERR_NETWORK,
-                                    "the proxy did not connect to %s: %s", origin,
-                                    detail(r, CURLE_PROXY));
+                   code == CURLPX_CLOSED || code == CURLPX_RECV_CONNECT ||
+                   code == CURLPX_SEND_CONNECT || code == CURLPX_REPLY_GENERAL_SERVER_FAILURE;
+    struct rd_err *err =
+        rd_err_new(passing ? RD_ERR_TRANSIENT : RD_ERR_NETWORK,
+                   "the proxy did not connect to %s: %s", origin, detail(r, CURLE_PROXY));
     rd_err_hint(err, "Check proxy-url in the kubeconfig and HTTPS_PROXY.");
     return err;
 }
@@ -91,11 +97,12 @@ static struct rd_err *fail_verify(const struct http_req *r, const char *origin)
 {
     long why = 0;
     curl_easy_getinfo(r->easy, CURLINFO_SSL_VERIFYRESULT, &why);
-    struct rd_err *err = rd_err_new(RD_ERR_NETWORK, "the certificate of %s was not accepted: %s", origin,
-                                    detail(r, CURLE_PEER_FAILED_VERIFICATION));
+    struct rd_err *err = rd_err_new(RD_ERR_NETWORK, "the certificate of %s was not accepted: %s",
+                                    origin, detail(r, CURLE_PEER_FAILED_VERIFICATION));
     const struct http_tls *t = &r->client->o.tls;
     if (why == CERT_NOT_YET_VALID || why == CERT_HAS_EXPIRED)
-        rd_err_hint(err, "Check this machine's clock with `date -u`, then the server's certificate.");
+        rd_err_hint(err,
+                    "Check this machine's clock with `date -u`, then the server's certificate.");
     else if (says(r, "subject name"))
         rd_err_hint(err, "The server answers under another name: check the address, or set "
                          "tls-server-name in the kubeconfig.");
@@ -117,8 +124,8 @@ static bool refused_our_certificate(const struct http_req *r)
 
 static struct rd_err *fail_client_certificate(const struct http_req *r, const char *origin)
 {
-    struct rd_err *err = rd_err_new(RD_ERR_CREDENTIALS, "%s refused our client certificate: %s", origin,
-                                    r->errbuf);
+    struct rd_err *err =
+        rd_err_new(RD_ERR_CREDENTIALS, "%s refused our client certificate: %s", origin, r->errbuf);
     rd_err_hint(err, "It may have expired: fetch the credentials of the cluster again.");
     return err;
 }
@@ -128,14 +135,15 @@ static struct rd_err *fail_handshake(const struct http_req *r, const char *origi
     if (refused_our_certificate(r))
         return fail_client_certificate(r, origin);
     /* OpenSSL queues an error for what the peer said; a lost connection is only a system error. */
-    bool lost = says(r, "SSL_ERROR_SYSCALL") || says(r, "Connection reset") || says(r, "Broken pipe") ||
-                says(r, "unexpected eof") || says(r, "timed out");
-    struct rd_err *err = rd_err_new(lost ? RD_ERR_TRANSIENT : RD_ERR_NETWORK,
-                                    "no TLS connection to %s: %s", origin,
-                                    detail(r, CURLE_SSL_CONNECT_ERROR));
+    bool lost = says(r, "SSL_ERROR_SYSCALL") || says(r, "Connection reset") ||
+                says(r, "Broken pipe") || says(r, "unexpected eof") || says(r, "timed out");
+    struct rd_err *err =
+        rd_err_new(lost ? RD_ERR_TRANSIENT : RD_ERR_NETWORK, "no TLS connection to %s: %s", origin,
+                   detail(r, CURLE_SSL_CONNECT_ERROR));
     if (says(r, "wrong version number"))
-        rd_err_hint(err, "The server at %s does not speak TLS: check the port and whether the address "
-                         "should begin with http://.",
+        rd_err_hint(err,
+                    "The server at %s does not speak TLS: check the port and whether the address "
+                    "should begin with http://.",
                     origin);
     else if (!lost)
         rd_err_hint(err, "Check that %s is the right address and that no proxy answers for it.",
@@ -146,7 +154,8 @@ static struct rd_err *fail_handshake(const struct http_req *r, const char *origi
 static struct rd_err *fail_over(const struct http_req *r, const char *origin)
 {
     if (r->header_bytes > HTTP_HEADERS_MAX)
-        return rd_err_new(RD_ERR_FAILED, "the headers of the answer from %s are over the limit of %zu bytes",
+        return rd_err_new(RD_ERR_FAILED,
+                          "the headers of the answer from %s are over the limit of %zu bytes",
                           origin, HTTP_HEADERS_MAX);
     return rd_err_new(RD_ERR_FAILED, "the answer from %s is over the limit of %zu bytes", origin,
                       r->resp.max);
@@ -172,8 +181,8 @@ static struct rd_err *sort(const struct http_req *r, CURLcode code, const char *
     case CURLE_PROXY:
         return fail_socks(r, origin);
     case CURLE_OPERATION_TIMEDOUT: {
-        struct rd_err *err = rd_err_new(RD_ERR_TIMEOUT, "no connection to %s within %llu ms", origin,
-                                        (unsigned long long)r->connect_ms);
+        struct rd_err *err = rd_err_new(RD_ERR_TIMEOUT, "no connection to %s within %llu ms",
+                                        origin, (unsigned long long)r->connect_ms);
         rd_err_hint(err, "Check that this machine may reach %s%s.", origin,
                     via_proxy(r) ? " and that the proxy works" : "");
         return err;
@@ -188,15 +197,17 @@ static struct rd_err *sort(const struct http_req *r, CURLcode code, const char *
     case CURLE_USE_SSL_FAILED:
         return fail_handshake(r, origin);
     case CURLE_SSL_CERTPROBLEM: {
-        struct rd_err *err = rd_err_new(RD_ERR_INPUT, "the client certificate or key for %s cannot be used: %s",
-                                        origin, detail(r, code));
+        struct rd_err *err =
+            rd_err_new(RD_ERR_INPUT, "the client certificate or key for %s cannot be used: %s",
+                       origin, detail(r, code));
         rd_err_hint(err, "Check that certificate and key belong together and are PEM.");
         return err;
     }
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CRL_BADFILE: {
-        struct rd_err *err = rd_err_new(RD_ERR_INPUT, "the certificate authority for %s cannot be used: %s",
-                                        origin, detail(r, code));
+        struct rd_err *err =
+            rd_err_new(RD_ERR_INPUT, "the certificate authority for %s cannot be used: %s", origin,
+                       detail(r, code));
         rd_err_hint(err, "Check that it is PEM and not cut short.");
         return err;
     }
@@ -213,7 +224,8 @@ static struct rd_err *sort(const struct http_req *r, CURLcode code, const char *
     case CURLE_RECV_ERROR:
         if (refused_our_certificate(r))
             return fail_client_certificate(r, origin);
-        return rd_err_new(RD_ERR_TRANSIENT, "the connection to %s was lost: %s", origin, detail(r, code));
+        return rd_err_new(RD_ERR_TRANSIENT, "the connection to %s was lost: %s", origin,
+                          detail(r, code));
     case CURLE_GOT_NOTHING:
         return rd_err_new(RD_ERR_TRANSIENT, "%s closed the connection without an answer", origin);
     case CURLE_PARTIAL_FILE:
@@ -223,7 +235,8 @@ static struct rd_err *sort(const struct http_req *r, CURLcode code, const char *
     case CURLE_SEND_FAIL_REWIND:
     case CURLE_SSL_SHUTDOWN_FAILED:
     case CURLE_NO_CONNECTION_AVAILABLE:
-        return rd_err_new(RD_ERR_TRANSIENT, "the answer from %s broke off: %s", origin, detail(r, code));
+        return rd_err_new(RD_ERR_TRANSIENT, "the answer from %s broke off: %s", origin,
+                          detail(r, code));
     case CURLE_BAD_CONTENT_ENCODING:
         return rd_err_new(RD_ERR_FAILED, "the answer from %s cannot be decoded: %s", origin,
                           detail(r, code));
@@ -247,16 +260,19 @@ struct rd_err *fail_resolve(const struct http_req *r, int uv_status)
     if (colon != NULL)
         *colon = '\0';
     /* No such name, no address for it, or a resolver that refuses: asking again will not help. */
-    bool final = uv_status == UV_EAI_NONAME || uv_status == UV_EAI_NODATA || uv_status == UV_EAI_FAIL ||
-                 uv_status == UV_EINVAL;
+    bool final = uv_status == UV_EAI_NONAME || uv_status == UV_EAI_NODATA ||
+                 uv_status == UV_EAI_FAIL || uv_status == UV_EINVAL;
     struct rd_err *err;
     if (final) {
         err = rd_err_new(RD_ERR_NETWORK, "host name %s does not resolve", origin);
-        rd_err_hint(err, "Check the spelling, and this machine's resolver with `getent hosts %s`.", origin);
+        rd_err_hint(err, "Check the spelling, and this machine's resolver with `getent hosts %s`.",
+                    origin);
     } else {
-        err = rd_err_new(RD_ERR_TRANSIENT, "host name %s cannot be resolved at the moment%s%s", origin,
-                         uv_status != 0 ? ": " : "", uv_status != 0 ? uv_strerror(uv_status) : "");
-        rd_err_hint(err, "Check this machine's network and resolver with `getent hosts %s`.", origin);
+        err = rd_err_new(RD_ERR_TRANSIENT, "host name %s cannot be resolved at the moment%s%s",
+                         origin, uv_status != 0 ? ": " : "",
+                         uv_status != 0 ? uv_strerror(uv_status) : "");
+        rd_err_hint(err, "Check this machine's network and resolver with `getent hosts %s`.",
+                    origin);
     }
     add_resource(r, err);
     return err;

@@ -33,6 +33,7 @@ uint64_t header_retry_after_ms(const char *value, int64_t now_wall_ms);
 /* ---- fail.c: what a curl code means to a person ---- */
 struct rd_err *fail_curl(const struct http_req *r, CURLcode code);
 struct rd_err *fail_resolve(const struct http_req *r, int uv_status); /* 0: it resolved after all */
-struct rd_err *fail_slow(const struct http_req *r); /* a limit of ours or the op's deadline passed */
+struct rd_err *
+fail_slow(const struct http_req *r); /* a limit of ours or the op's deadline passed */
 
 #endif

@@ -221,8 +221,8 @@ static bool nghttpd_start(struct nghttpd *n, const struct harness_identity *id, 
     n->pid = fork();
     assert_true(n->pid >= 0);
     if (n->pid == 0) {
-        execlp("nghttpd", "nghttpd", "-d", n->dir, "-m", streams, "--address=127.0.0.1", port, key, cert,
-               (char *)NULL);
+        execlp("nghttpd", "nghttpd", "-d", n->dir, "-m", streams, "--address=127.0.0.1", port, key,
+               cert, (char *)NULL);
         _exit(127);
     }
     for (int i = 0; i < 500; i++) {

@@ -51,7 +51,8 @@ static void answer_and_headers(void **state)
     assert_null(strstr(rd_buf_str(&seen), "first"));
     assert_non_null(strstr(rd_buf_str(&seen), "X-Empty:\r\n"));
     assert_non_null(strstr(rd_buf_str(&seen), "Accept-Encoding: "));
-    assert_non_null(strstr(rd_buf_str(&seen), "User-Agent: raydeploy/" RAYDEPLOY_VERSION " (linux/"));
+    assert_non_null(
+        strstr(rd_buf_str(&seen), "User-Agent: raydeploy/" RAYDEPLOY_VERSION " (linux/"));
     rd_buf_clear(&seen);
 }
 
@@ -209,21 +210,36 @@ static void broken_answers(void **state)
         {{"HTTP/1.1 20", THEN_CLOSE, false}, RD_ERR_TRANSIENT, "without an answer", true},
         {{"HTTP/1.1 200 OK\r\nContent-Le", THEN_CLOSE, false}, RD_ERR_TRANSIENT, "broke off", true},
         {{"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", THEN_CLOSE, false},
-         RD_ERR_TRANSIENT, "broke off", true},
+         RD_ERR_TRANSIENT,
+         "broke off",
+         true},
         {{"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", THEN_RESET, false},
-         RD_ERR_TRANSIENT, "was lost", true},
+         RD_ERR_TRANSIENT,
+         "was lost",
+         true},
         {{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", THEN_CLOSE, false},
-         RD_ERR_TRANSIENT, "", true},
+         RD_ERR_TRANSIENT,
+         "",
+         true},
         {{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", THEN_CLOSE, false},
-         RD_ERR_TRANSIENT, "", true},
+         RD_ERR_TRANSIENT,
+         "",
+         true},
         {{"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope", THEN_CLOSE,
           false},
-         RD_ERR_FAILED, "cannot be decoded", true},
-        {{"SSH-2.0-OpenSSH_9.2\r\n", THEN_CLOSE, false}, RD_ERR_FAILED, "does not answer in HTTP", true},
+         RD_ERR_FAILED,
+         "cannot be decoded",
+         true},
+        {{"SSH-2.0-OpenSSH_9.2\r\n", THEN_CLOSE, false},
+         RD_ERR_FAILED,
+         "does not answer in HTTP",
+         true},
         {{"", THEN_STALL, false}, RD_ERR_TIMEOUT, "no answer from 127.0.0.1", true},
         {{"HTTP/1.1 200 OK\r\nX: ", THEN_STALL, false}, RD_ERR_TIMEOUT, "no answer from", true},
         {{"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", THEN_STALL, false},
-         RD_ERR_TIMEOUT, "stalled for 100 ms", true},
+         RD_ERR_TIMEOUT,
+         "stalled for 100 ms",
+         true},
     };
     for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
         struct script script = rows[i].script;
@@ -415,8 +431,8 @@ static void refused(void **state)
     close(fd);
 }
 
-/* Goal: a name under .invalid (RFC 6761) never resolves. Where a resolver is at hand, that is final;
- * where none can be asked, nobody can know, and it is not. */
+/* Goal: a name under .invalid (RFC 6761) never resolves. Where a resolver is at hand, that is
+ * final; where none can be asked, nobody can know, and it is not. */
 static void name_does_not_resolve(void **state)
 {
     (void)state;
@@ -465,8 +481,9 @@ static void connect_limit(void **state)
 static void bad_urls_and_headers(void **state)
 {
     (void)state;
-    static const char *const urls[] = {"", "ftp://host/", "http://user:pw@host/", "http://ho st/",
-                                       "http://", "file:///etc/passwd"};
+    static const char *const urls[] = {
+        "",        "ftp://host/",       "http://user:pw@host/", "http://ho st/",
+        "http://", "file:///etc/passwd"};
     for (size_t i = 0; i < RD_ARRAY_LEN(urls); i++) {
         struct run r = {0};
         run_open(&r, NULL);

@@ -19,7 +19,12 @@ static bool passing(const struct retry_outcome *o)
     if (o->final_hint || o->status < 400)
         return false;
     switch (o->status) {
-    case 408: case 429: case 500: case 502: case 503: case 504:
+    case 408:
+    case 429:
+    case 500:
+    case 502:
+    case 503:
+    case 504:
         return true;
     default:
         return o->transient_hint;

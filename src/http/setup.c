@@ -63,7 +63,8 @@ static int on_about_to_send(void *ctx, char *peer, char *local, int peer_port, i
     return CURL_PREREQFUNC_OK;
 }
 
-/* The one place where a socket is born: closed on exec, so that credential plugins do not inherit it. */
+/* The one place where a socket is born: closed on exec, so that credential plugins do not inherit
+ * it. */
 static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *addr)
 {
     (void)ctx, (void)purpose;
@@ -118,8 +119,8 @@ static void setup_proxy(CURL *e, const char *proxy)
 {
     if (proxy == NULL)
         return;
-    /* A proxy that was named holds for every host, whatever NO_PROXY says; and a SOCKS proxy resolves
-     * names on its own side, as client-go does. */
+    /* A proxy that was named holds for every host, whatever NO_PROXY says; and a SOCKS proxy
+     * resolves names on its own side, as client-go does. */
     if (rd_starts_with(proxy, "socks5://")) {
         RD_AUTOFREE char *remote = rd_asprintf("socks5h://%s", proxy + strlen("socks5://"));
         curl_easy_setopt(e, CURLOPT_PROXY, remote);

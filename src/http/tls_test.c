@@ -63,7 +63,8 @@ static void certificates(void **state)
         {"wrong, but nobody looks", "DNS:elsewhere", -1, w->other, true, NULL, NULL},
     };
     for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
-        struct harness_identity *id = harness_identity_new(w->ca, "server", rows[i].san, rows[i].days);
+        struct harness_identity *id =
+            harness_identity_new(w->ca, "server", rows[i].san, rows[i].days);
         struct server *s = server_new(script_hello, NULL, id);
         struct run r = {0};
         struct http_client_options o = options(rows[i].trusted);
@@ -92,7 +93,8 @@ static void certificates(void **state)
 static void server_name(void **state)
 {
     struct world *w = *state;
-    struct harness_identity *id = harness_identity_new(w->ca, "server", "DNS:kubernetes.default", 1);
+    struct harness_identity *id =
+        harness_identity_new(w->ca, "server", "DNS:kubernetes.default", 1);
     struct server *s = server_new(script_hello, NULL, id);
     struct run r = {0};
     struct http_client_options o = options(w->ca);
@@ -367,7 +369,8 @@ static void socks_proxy(void **state)
         unsigned char reply = rows[i].reply;
         struct server *s = server_new(script_socks, &reply, NULL);
         struct run r = {0};
-        struct http_client_options o = {.proxy = rd_asprintf("socks5://127.0.0.1:%u", server_port(s))};
+        struct http_client_options o = {.proxy =
+                                            rd_asprintf("socks5://127.0.0.1:%u", server_port(s))};
         run_open(&r, &o);
         http_req_init(&r.req, r.client, "GET", "http://far.invalid/");
         run_go(&r);

@@ -83,7 +83,8 @@ bool http_url_check(const char *url, struct rd_err **reterr)
     for (size_t i = 0; i < len; i++) {
         unsigned char b = (unsigned char)url[i];
         if (b <= ' ' || b == 0x7f)
-            return rd_fail(reterr, RD_ERR_INPUT, "URL has a blank or control byte at position %zu", i);
+            return rd_fail(reterr, RD_ERR_INPUT, "URL has a blank or control byte at position %zu",
+                           i);
     }
     RD_AUTOFREE char *full =
         strstr(url, "://") != NULL ? rd_strdup(url) : rd_asprintf("https://%s", url);

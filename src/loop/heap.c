@@ -29,8 +29,7 @@ static void heap_down(struct loop *l, size_t i)
         size_t child = 2 * i + 1;
         if (child >= l->heap_len)
             break;
-        if (child + 1 < l->heap_len &&
-            l->heap[child + 1]->heap_at_ms < l->heap[child]->heap_at_ms)
+        if (child + 1 < l->heap_len && l->heap[child + 1]->heap_at_ms < l->heap[child]->heap_at_ms)
             child++;
         if (op->heap_at_ms <= l->heap[child]->heap_at_ms)
             break;

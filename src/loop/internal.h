@@ -23,6 +23,7 @@ struct loop {
     struct op **heap; /* owned; heap[0] is the earliest */
     size_t heap_len, heap_cap;
     size_t live; /* ops started and not ended */
+    bool running;
     struct loop_signal signals[LOOP_SIGNALS_MAX];
     void (*trace)(void *ctx, const struct op *op, const char *what);
     void *trace_ctx;

@@ -1,5 +1,6 @@
-/* libuv beneath, a run queue and a timer heap above. libuv's own clock stops in suspend, so the heap
- * runs on the boot clock and the one uv timer is never armed further ahead than TIMER_MAX_MS. */
+/* libuv beneath, a run queue and a timer heap above. libuv's own clock stops in suspend, so the
+ * heap runs on the boot clock and the one uv timer is never armed further ahead than TIMER_MAX_MS.
+ */
 #include "loop/internal.h"
 
 #include "base/alloc.h"
@@ -92,15 +93,18 @@ static void turn(struct loop *l)
 void loop_run(struct loop *l, const struct op *root)
 {
     RD_ASSERT(root->life != OP_IDLE);
+    RD_ASSERT(!l->running); /* a step that runs the loop would be entered again by itself */
+    l->running = true;
     for (;;) {
         l->now_ms = rd_boot_ms();
         tell_signals(l);
         fire_timers(l);
         drain(l);
         if (op_ended(root))
-            return;
+            break;
         turn(l);
     }
+    l->running = false;
 }
 
 static void assert_closing(uv_handle_t *h, void *arg)

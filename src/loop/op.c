@@ -9,7 +9,8 @@ static void trace(const struct op *op, const char *what)
         op->loop->trace(op->loop->trace_ctx, op, what);
 }
 
-void op_trace(struct loop *loop, void (*fn)(void *ctx, const struct op *op, const char *what), void *ctx)
+void op_trace(struct loop *loop, void (*fn)(void *ctx, const struct op *op, const char *what),
+              void *ctx)
 {
     loop->trace = fn;
     loop->trace_ctx = ctx;
@@ -24,7 +25,8 @@ static void enqueue(struct op *op)
 static void schedule(struct op *op)
 {
     uint64_t at = op->alarm_ms;
-    /* Once cancelled, the deadline has nothing left to say; an inherited one is told by the parent. */
+    /* Once cancelled, the deadline has nothing left to say; an inherited one is told by the parent.
+     */
     if (op->own_deadline && !op->cancelled && op->deadline_ms < at)
         at = op->deadline_ms;
     heap_set(op->loop, op, at);
@@ -74,7 +76,7 @@ void op_start_root(struct op *op, struct loop *loop, void (*step)(struct op *), 
 /* The depth of the tree is that of our code, never of remote data. */
 static void lower_deadlines(struct op *op)
 {
-    rd_list_foreach(it, &op->children) {
+    rd_list_foreach (it, &op->children) {
         struct op *child = container_of(it, struct op, sibling);
         if (child->deadline_ms <= op->deadline_ms)
             continue;
@@ -160,7 +162,7 @@ void op_cancel_children(struct op *op)
 {
     if (op->life != OP_RUNNING && op->life != OP_DRAINING)
         return;
-    rd_list_foreach(it, &op->children) {
+    rd_list_foreach (it, &op->children) {
         struct op *child = container_of(it, struct op, sibling);
         if (child->life == OP_RUNNING && !child->cancelled)
             child->timed_out = op->timed_out;

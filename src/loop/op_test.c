@@ -1,4 +1,5 @@
-/* The promises of op.h, shown on traces: order of cancelling, done exactly once, deadlines, restart. */
+/* The promises of op.h, shown on traces: order of cancelling, done exactly once, deadlines,
+ * restart. */
 #include "loop/loop.h"
 
 #include "base/alloc.h"
@@ -95,8 +96,9 @@ static void children_end_before_parents(void **state)
 {
     struct node kid = {.finish_at_once = true}, root = {.kids = {&kid}};
     run(*state, &root);
-    assert_string_equal(rd_buf_str(&trace_text),
-                        "root:start root:step a:start a:step a:end a:done root:step root:end root:done");
+    assert_string_equal(
+        rd_buf_str(&trace_text),
+        "root:start root:step a:start a:step a:end a:done root:step root:end root:done");
     assert_int_equal(kid.dones, 1);
     assert_int_equal(root.dones, 1);
     assert_null(root.op.err);
@@ -105,13 +107,15 @@ static void children_end_before_parents(void **state)
 /* Goal: finishing with live children cancels them and waits until they are gone. */
 static void finish_drains_children(void **state)
 {
-    struct node x = {0}, y = {0}, a = {.kids = {&x, &y}}, root = {.kids = {&a}, .finish_with_kids = true};
+    struct node x = {0}, y = {0}, a = {.kids = {&x, &y}},
+                root = {.kids = {&a}, .finish_with_kids = true};
     x.op.name = "x";
     y.op.name = "y";
     run(*state, &root);
     /* a was started in the same step, so it is born and cancelled before it ever had kids. */
-    assert_string_equal(rd_buf_str(&trace_text),
-                        "root:start root:step a:start a:cancel a:step a:end a:done root:end root:done");
+    assert_string_equal(
+        rd_buf_str(&trace_text),
+        "root:start root:step a:start a:cancel a:step a:end a:done root:end root:done");
     assert_int_equal(x.dones, 0);
     assert_int_equal(a.op.err->kind, RD_ERR_CANCELLED);
     assert_null(root.op.err);
@@ -144,11 +148,12 @@ static void cancel_order(void **state)
     cancel_target = &root;
     op_start_root(&canceller, l, cancel_step, "canceller");
     loop_run(l, &root.op);
-    assert_string_equal(rd_buf_str(&trace_text),
-                        "canceller:start canceller:step root:cancel a:cancel x:cancel y:cancel b:cancel "
-                        "x:step y:step b:step canceller:end "
-                        "x:end x:done y:end y:done b:end b:done a:step a:end a:done root:step root:end "
-                        "root:done");
+    assert_string_equal(
+        rd_buf_str(&trace_text),
+        "canceller:start canceller:step root:cancel a:cancel x:cancel y:cancel b:cancel "
+        "x:step y:step b:step canceller:end "
+        "x:end x:done y:end y:done b:end b:done a:step a:end a:done root:step root:end "
+        "root:done");
     struct node *all[] = {&x, &y, &a, &b, &root};
     for (size_t i = 0; i < RD_ARRAY_LEN(all); i++) {
         assert_int_equal(all[i]->op.err->kind, RD_ERR_CANCELLED);

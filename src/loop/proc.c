@@ -105,8 +105,9 @@ static struct rd_err *spawn_error(int rc, const struct op_proc_options *o)
     else
         err = rd_err_new(RD_ERR_INPUT, "program %s cannot be run: %s", o->file, uv_strerror(rc));
     if (rc == UV_ENOENT && strchr(o->file, '/') == NULL)
-        rd_err_hint(err, "Install it or put its folder on PATH; `command -v %s` shows whether it is there.",
-                    o->file);
+        rd_err_hint(
+            err, "Install it or put its folder on PATH; `command -v %s` shows whether it is there.",
+            o->file);
     return err;
 }
 

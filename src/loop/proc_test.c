@@ -52,7 +52,11 @@ static void end(struct run *r)
     op_proc_clear(&r->proc);
 }
 
-#define SH(script) (const char *const[]){"sh", "-c", script, NULL}
+#define SH(script)                                                                                 \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        "sh", "-c", script, NULL                                                                   \
+    }
 
 static void output_and_status(void **state)
 {
@@ -157,14 +161,10 @@ static void grandchild_keeps_stdout(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(output_and_status),
-        cmocka_unit_test(environment_is_ours_to_give),
-        cmocka_unit_test(killed_by_signal),
-        cmocka_unit_test(missing_program),
-        cmocka_unit_test(not_executable),
-        cmocka_unit_test(too_much_output),
-        cmocka_unit_test(cancel_ends_it),
-        cmocka_unit_test(cancel_of_the_deaf),
+        cmocka_unit_test(output_and_status),       cmocka_unit_test(environment_is_ours_to_give),
+        cmocka_unit_test(killed_by_signal),        cmocka_unit_test(missing_program),
+        cmocka_unit_test(not_executable),          cmocka_unit_test(too_much_output),
+        cmocka_unit_test(cancel_ends_it),          cmocka_unit_test(cancel_of_the_deaf),
         cmocka_unit_test(grandchild_keeps_stdout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

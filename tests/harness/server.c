@@ -153,8 +153,8 @@ bool peer_read_request(struct peer *p, struct peer_request *r)
     size_t want = length != NULL ? strtoul(length, NULL, 10) : 0;
     while (r->body.len < want) {
         char chunk[16384];
-        size_t n = peer_read_some(p, chunk, want - r->body.len < sizeof chunk ? want - r->body.len
-                                                                             : sizeof chunk);
+        size_t n = peer_read_some(
+            p, chunk, want - r->body.len < sizeof chunk ? want - r->body.len : sizeof chunk);
         if (n == 0)
             return false;
         rd_buf_append(&r->body, chunk, n);
@@ -172,10 +172,9 @@ bool peer_read_request(struct peer *p, struct peer_request *r)
 
 bool peer_reply(struct peer *p, int status, const char *headers, const char *body)
 {
-    RD_AUTOFREE char *text =
-        rd_asprintf("HTTP/1.1 %d Scripted\r\nContent-Length: %zu\r\n%s\r\n%s", status,
-                    body != NULL ? strlen(body) : 0, headers != NULL ? headers : "",
-                    body != NULL ? body : "");
+    RD_AUTOFREE char *text = rd_asprintf("HTTP/1.1 %d Scripted\r\nContent-Length: %zu\r\n%s\r\n%s",
+                                         status, body != NULL ? strlen(body) : 0,
+                                         headers != NULL ? headers : "", body != NULL ? body : "");
     count_open(p, false);
     return peer_send(p, text);
 }
@@ -346,7 +345,8 @@ unsigned server_port(const struct server *s)
 
 char *server_url(const struct server *s, const char *path)
 {
-    return rd_asprintf("%s://127.0.0.1:%u%s", s->identity != NULL ? "https" : "http", s->port, path);
+    return rd_asprintf("%s://127.0.0.1:%u%s", s->identity != NULL ? "https" : "http", s->port,
+                       path);
 }
 
 unsigned server_connections(struct server *s)

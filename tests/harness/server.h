@@ -1,5 +1,5 @@
-/* A scripted server for tests: each accepted connection runs the script in a thread of its own, with
- * blocking calls, so that a script reads like the conversation it plays.
+/* A scripted server for tests: each accepted connection runs the script in a thread of its own,
+ * with blocking calls, so that a script reads like the conversation it plays.
  *
  * A call on a connection that is gone returns false or does nothing; a script that notices nothing
  * just ends. server_free() breaks every connection and joins every thread. */
@@ -19,9 +19,9 @@ struct server *server_new(peer_script *script, void *ctx, struct harness_identit
 void server_free(struct server *s);
 unsigned server_port(const struct server *s);
 char *server_url(const struct server *s, const char *path); /* owned; https with an identity */
-unsigned server_connections(struct server *s);             /* accepted so far */
-unsigned server_requests(struct server *s);                /* read so far, over all connections */
-unsigned server_requests_peak(struct server *s);           /* most that were unanswered at one time */
+unsigned server_connections(struct server *s);              /* accepted so far */
+unsigned server_requests(struct server *s);                 /* read so far, over all connections */
+unsigned server_requests_peak(struct server *s); /* most that were unanswered at one time */
 /* The client certificate's common name of the newest connection that sent one, or "". Owned. */
 char *server_client_name(struct server *s);
 /* The name the newest client asked for by SNI, or "". Owned. */
