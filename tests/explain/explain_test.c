@@ -1,7 +1,6 @@
 /* Every kind with a rule has at least four fixtures, and `explain` says of each exactly what
  * expected.txt has. `explain_test --print` writes that table as it is now, to be read before it is
  * committed, and for the comparison with kstatus. */
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -16,12 +15,10 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "k8s/explain.h"
-#include "manifest/objects.h"
+#include "fixture.h"
 
-#define ROOT RD_SOURCE_DIR "/tests/explain/fixtures"
 #define EXPECTED RD_SOURCE_DIR "/tests/explain/expected.txt"
 #define NOW "2025-03-11T10:00:00Z"
-#define NO_RULE "no-rule"
 
 /* The kinds that must have fixtures: apiVersion and kind; the folder is the kind, or the third
  * word. */
@@ -82,38 +79,6 @@ static const char *const kinds[] = {
     "ray.io/v1 RayCronJob",
 };
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Names in a folder, sorted, without those that start with a dot. */
-static void list_dir(const char *path, struct rd_strv *out)
-{
-    DIR *d = opendir(path);
-    if (d == NULL)
-        return;
-    for (struct dirent *e; (e = readdir(d)) != NULL;) {
-        if (e->d_name[0] != '.')
-            rd_strv_add(out, e->d_name);
-    }
-    closedir(d);
-    if (out->len > 0)
-        qsort(out->v, out->len, sizeof(*out->v), by_name);
-}
-
-/* Reads one fixture: exactly one object. */
-static bool load(const char *folder, const char *file, struct manifest_list *list,
-                 struct rd_err **reterr)
-{
-    RD_AUTOFREE char *path = rd_asprintf("%s/%s/%s", ROOT, folder, file);
-    if (!manifest_load(list, path, reterr))
-        return false;
-    if (list->len != 1)
-        return rd_fail(reterr, RD_ERR_INPUT, "%s holds %zu objects, not 1", path, list->len);
-    return true;
-}
-
 /* "FOLDER/FILE KIND/NAMESPACE/NAME STATUS MESSAGE" for every fixture. */
 static bool table(struct rd_buf *out, struct rd_err **reterr)
 {
@@ -121,14 +86,14 @@ static bool table(struct rd_buf *out, struct rd_err **reterr)
     RD_ASSERT(rd_rfc3339_parse(NOW, &now_ms));
     struct rd_strv folders = {0};
     bool ok = true;
-    list_dir(ROOT, &folders);
+    fixture_list(FIXTURE_ROOT, &folders);
     for (size_t i = 0; ok && i < folders.len; i++) {
-        RD_AUTOFREE char *path = rd_asprintf("%s/%s", ROOT, folders.v[i]);
+        RD_AUTOFREE char *path = rd_asprintf("%s/%s", FIXTURE_ROOT, folders.v[i]);
         struct rd_strv files = {0};
-        list_dir(path, &files);
+        fixture_list(path, &files);
         for (size_t f = 0; ok && f < files.len; f++) {
             struct manifest_list list = {0};
-            ok = load(folders.v[i], files.v[f], &list, reterr);
+            ok = fixture_load(folders.v[i], files.v[f], &list, reterr);
             if (ok) {
                 rd_buf_printf(out, "%s/%s ", folders.v[i], files.v[f]);
                 k8s_explain_line(list.v[0].json, now_ms, out, NULL);
@@ -188,8 +153,8 @@ static void test_kinds(void **state)
         struct rd_strv words = {0}, files = {0};
         rd_strv_split(&words, kinds[i], " ");
         const char *folder = words.v[words.len - 1];
-        RD_AUTOFREE char *path = rd_asprintf("%s/%s", ROOT, folder);
-        list_dir(path, &files);
+        RD_AUTOFREE char *path = rd_asprintf("%s/%s", FIXTURE_ROOT, folder);
+        fixture_list(path, &files);
         if (files.len < 4)
             fail_msg("%s has %zu fixtures, at least 4 are wanted", folder, files.len);
         if (!k8s_kind_has_rule(words.v[0], words.v[1]))
@@ -198,7 +163,7 @@ static void test_kinds(void **state)
         for (size_t f = 0; f < files.len; f++) {
             RD_AUTOERR struct rd_err *err = NULL;
             struct manifest_list list = {0};
-            if (!load(folder, files.v[f], &list, &err))
+            if (!fixture_load(folder, files.v[f], &list, &err))
                 fail_msg("%s", err->message);
             const json_t *o = list.v[0].json;
             if (!rd_streq(rd_json_str(o, "apiVersion", NULL), words.v[0]) ||
@@ -223,12 +188,12 @@ static void test_no_rule(void **state)
 {
     (void)state;
     struct rd_strv files = {0};
-    list_dir(ROOT "/" NO_RULE, &files);
+    fixture_list(FIXTURE_ROOT "/" FIXTURE_NO_RULE, &files);
     assert_in_range(files.len, 4, 1000);
     for (size_t f = 0; f < files.len; f++) {
         RD_AUTOERR struct rd_err *err = NULL;
         struct manifest_list list = {0};
-        if (!load(NO_RULE, files.v[f], &list, &err))
+        if (!fixture_load(FIXTURE_NO_RULE, files.v[f], &list, &err))
             fail_msg("%s", err->message);
         const json_t *o = list.v[0].json;
         assert_false(
