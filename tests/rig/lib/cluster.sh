@@ -87,7 +87,10 @@ controllers_start() {
 }
 
 riglet_start() {
-    proc_run riglet "$part_riglet" run --dir "$rig_dir" \
+    local apart=()
+    # Mounts made for pods stay with riglet and go with it.
+    [ "$(id -u)" != 0 ] || apart=(unshare --mount --propagation private)
+    proc_run riglet "${apart[@]}" "$part_riglet" run --dir "$rig_dir" \
         --kubeconfig "$rig_dir/pki/riglet.kubeconfig" \
         --kubelet-port "$port_kubelet" --control-port "$port_control" \
         --apiserver "127.0.0.1:$port_api" \
@@ -201,10 +204,14 @@ rig_start() {
     done
     exec 9>"$rig_dir/lock"
     flock -n 9 || die "another scripts/rig works on $rig_dir"
-    if conf_load && proc_alive kube-apiserver; then
+    if [ -f "$rig_conf" ] && proc_alive kube-apiserver; then
         say "already running in $rig_dir"
         rig_results
         return 0
+    fi
+    if [ "$(id -u)" != 0 ] && [ "$with_operator" = 1 ]; then
+        say "not root: no namespaces for real pods; the operator and Ray are played"
+        with_ray=0 with_operator=0
     fi
     began=$(now_ms)
     rig_build_all

@@ -37,11 +37,9 @@ rig_token() {
 }
 
 rig_wait_ray() {
-    local nodes=${2:-1} seconds=${3:-180}
-    [ $# -ge 1 ] || die "wait-ray takes NAMESPACE/CLUSTER [NODES] [SECONDS]"
+    local cluster=${1:-} want=${2:-1} seconds=${3:-180}
+    [ -n "$cluster" ] || die "wait-ray takes NAMESPACE/CLUSTER [NODES] [SECONDS]"
     rig_need_running
-    ray_there() {
-        [ "$(control "ray?cluster=$1")" -ge "$2" ]
-    }
-    wait_for "$seconds" "Ray cluster $1 has not $nodes node(s)" ray_there "$1" "$nodes" || exit 1
+    ray_there() { [ "$(control "ray?cluster=$cluster")" -ge "$want" ]; }
+    wait_for "$seconds" "Ray cluster $cluster has not $want ready node(s)" ray_there || exit 1
 }

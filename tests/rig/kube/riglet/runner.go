@@ -2,30 +2,385 @@ package main
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"io"
+	"log"
 	"net"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/cri-streaming/pkg/streaming/remotecommand"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 )
 
-type runner struct{ rig *rig }
+// runner keeps the sandboxes: the pods that are run and not played.
+type runner struct {
+	rig     *rig
+	network *network
 
-func newRunner(r *rig) (*runner, error)                                { return &runner{rig: r}, nil }
-func (n *runner) stopAll()                                             {}
-func (n *runner) wants(*corev1.Pod) bool                               { return false }
-func (n *runner) forget(string, string)                                {}
-func (n *runner) sync(context.Context, *corev1.Pod, string) error      { return nil }
-func (n *runner) readyRayNodes(string) int                             { return 0 }
-func (n *runner) describe() any                                        { return nil }
-func (n *runner) dial(*corev1.Pod, int32) (net.Conn, error)            { return nil, errors.New("no") }
-func (n *runner) logFile(*corev1.Pod, string, bool) string             { return "" }
-func (n *runner) running(*corev1.Pod) bool                             { return false }
-func (n *runner) ExecInContainer(ctx context.Context, name, uid, container string, cmd []string,
-	in io.Reader, out, err io.WriteCloser, tty bool, resize <-chan remotecommand.TerminalSize,
-	timeout time.Duration) error {
-	return errors.New("no")
+	mu        sync.Mutex
+	sandboxes map[types.UID]*sandbox
+	granted   map[types.UID]bool // pods that have one of the limited places
+	refused   map[types.UID]bool
 }
-func initMain([]string) error { return nil }
+
+func newRunner(r *rig) (*runner, error) {
+	n := &runner{rig: r, sandboxes: map[types.UID]*sandbox{}, granted: map[types.UID]bool{},
+		refused: map[types.UID]bool{}}
+	if r.venv == "" && r.operator == "" {
+		return n, nil
+	}
+	var err error
+	if n.network, err = newNetwork(r.apiserver); err != nil {
+		return nil, err
+	}
+	go n.keepHosts()
+	return n, nil
+}
+
+// wants says whether a pod is to be run for real. Ray nodes are many and heavy: past
+// the limit they are played.
+func (n *runner) wants(pod *corev1.Pod) bool {
+	if n.network == nil {
+		return false
+	}
+	if isOperator(pod) {
+		return n.rig.operator != ""
+	}
+	if n.rig.venv == "" || !isRay(pod) {
+		return false
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.granted[pod.UID] {
+		return true
+	}
+	if n.refused[pod.UID] {
+		return false
+	}
+	if len(n.granted) >= n.rig.maxRaylets {
+		n.refused[pod.UID] = true
+		log.Printf("pod %s/%s: capped, %d real Ray nodes run already (RIG_MAX_RAYLETS): it is played",
+			pod.Namespace, pod.Name, len(n.granted))
+		n.rig.events.Eventf(pod, corev1.EventTypeWarning, "RigCapped",
+			"the rig runs %d Ray nodes already and plays this one", len(n.granted))
+		return false
+	}
+	n.granted[pod.UID] = true
+	return true
+}
+
+func (n *runner) find(uid types.UID) *sandbox {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.sandboxes[uid]
+}
+
+func (n *runner) all() []*sandbox {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var list []*sandbox
+	for _, s := range n.sandboxes {
+		list = append(list, s)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].name() < list[j].name() })
+	return list
+}
+
+// sync starts, ends or leaves alone what runs for a pod.
+func (n *runner) sync(_ context.Context, pod *corev1.Pod, play string) error {
+	s := n.find(pod.UID)
+	if play != playReal {
+		if s != nil {
+			log.Printf("pod %s is now played as %s: its processes end", s.name(), play)
+			n.drop(s)
+		}
+		return nil
+	}
+	if pod.DeletionTimestamp != nil {
+		if s == nil {
+			var err error
+			if s, err = n.add(pod, false); err != nil {
+				return err
+			}
+		}
+		grace := 30 * time.Second
+		if pod.DeletionGracePeriodSeconds != nil {
+			grace = time.Duration(*pod.DeletionGracePeriodSeconds) * time.Second
+		}
+		go s.terminate(grace)
+		return nil
+	}
+	if s != nil || finished(pod) || n.network == nil {
+		return nil
+	}
+	_, err := n.add(pod, true)
+	return err
+}
+
+func (n *runner) add(pod *corev1.Pod, start bool) (*sandbox, error) {
+	s, err := newSandbox(n.rig, pod, n.network)
+	if err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	n.sandboxes[pod.UID] = s
+	n.mu.Unlock()
+	if start {
+		go s.run()
+	} else {
+		close(s.done) // it died with an earlier riglet
+	}
+	return s, nil
+}
+
+func (n *runner) drop(s *sandbox) {
+	n.mu.Lock()
+	delete(n.sandboxes, s.pod.UID)
+	delete(n.granted, s.pod.UID)
+	n.mu.Unlock()
+	s.mu.Lock()
+	ending := s.ending
+	s.ending = true
+	s.mu.Unlock()
+	if !ending {
+		go s.kill()
+	}
+}
+
+// forget is for a pod whose object is gone.
+func (n *runner) forget(namespace, name string) {
+	for _, s := range n.all() {
+		if s.pod.Namespace == namespace && s.pod.Name == name {
+			n.drop(s)
+		}
+	}
+}
+
+func (n *runner) stopAll() {
+	var group sync.WaitGroup
+	for _, s := range n.all() {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			s.mu.Lock()
+			ending := s.ending
+			s.ending = true
+			s.mu.Unlock()
+			if !ending {
+				s.kill()
+			}
+		}()
+	}
+	group.Wait()
+}
+
+func (n *runner) running(pod *corev1.Pod) bool {
+	s := n.find(pod.UID)
+	if s == nil {
+		return false
+	}
+	select {
+	case <-s.done:
+		return false
+	default:
+		return true
+	}
+}
+
+func (n *runner) dial(pod *corev1.Pod, port int32) (net.Conn, error) {
+	s := n.find(pod.UID)
+	if s == nil {
+		return nil, fmt.Errorf("the pod's network is gone")
+	}
+	return s.net.dial(port, 5*time.Second)
+}
+
+func (n *runner) logFile(pod *corev1.Pod, name string, previous bool) string {
+	s := n.find(pod.UID)
+	if s == nil {
+		return ""
+	}
+	c := s.container(name)
+	if c == nil || !c.real() {
+		return ""
+	}
+	if previous {
+		return c.log + ".previous"
+	}
+	return c.log
+}
+
+// readyRayNodes counts the ready nodes of a NAMESPACE/CLUSTER.
+func (n *runner) readyRayNodes(cluster string) int {
+	count := 0
+	for _, s := range n.all() {
+		if isRay(s.pod) && s.pod.Namespace+"/"+s.pod.Labels["ray.io/cluster"] == cluster && s.ready() {
+			count++
+		}
+	}
+	return count
+}
+
+func (n *runner) describe() any {
+	var list []map[string]string
+	for _, s := range n.all() {
+		list = append(list, map[string]string{"pod": s.name(), "ip": s.net.ip.String(), "dir": s.dir})
+	}
+	return list
+}
+
+// resolve finds the address behind a service's name: the first real pod it selects.
+func (n *runner) resolve(host string) string {
+	parts := strings.Split(host, ".")
+	if len(parts) < 2 {
+		return ""
+	}
+	service, err := n.rig.services.Services(parts[1]).Get(parts[0])
+	if err != nil || len(service.Spec.Selector) == 0 {
+		return ""
+	}
+	selector := labels.SelectorFromSet(service.Spec.Selector)
+	for _, s := range n.all() {
+		if s.pod.Namespace == parts[1] && selector.Matches(labels.Set(s.pod.Labels)) && !s.leaving() {
+			return s.net.ip.String()
+		}
+	}
+	return ""
+}
+
+func (s *sandbox) leaving() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ending
+}
+
+// keepHosts keeps the names of services known inside the pods, and the list of
+// dashboards outside: there is no cluster DNS.
+func (n *runner) keepHosts() {
+	dashboards := newDashboards(n.rig)
+	for {
+		for _, s := range n.all() {
+			n.writeHosts(s)
+		}
+		dashboards.update(n.all())
+		time.Sleep(500 * time.Millisecond)
+	}
+}
+
+func (n *runner) writeHosts(s *sandbox) {
+	var text strings.Builder
+	text.WriteString("127.0.0.1 localhost\n")
+	fmt.Fprintf(&text, "%s %s\n", s.net.ip, s.pod.Name)
+	fmt.Fprintf(&text, "%s kubernetes.default.svc.cluster.local kubernetes.default.svc kubernetes.default\n",
+		serviceAddress)
+	services, _ := n.rig.services.List(everything)
+	sort.Slice(services, func(i, j int) bool {
+		return services[i].Namespace+"/"+services[i].Name < services[j].Namespace+"/"+services[j].Name
+	})
+	for _, service := range services {
+		name := service.Name + "." + service.Namespace
+		if ip := n.resolve(name); ip != "" {
+			fmt.Fprintf(&text, "%s %s.svc.cluster.local %s.svc %s", ip, name, name, name)
+			if service.Namespace == s.pod.Namespace {
+				text.WriteString(" " + service.Name)
+			}
+			text.WriteByte('\n')
+		}
+	}
+	if have, err := os.ReadFile(s.hosts); err == nil && string(have) == text.String() {
+		return
+	}
+	if !exists(filepath.Dir(s.hosts)) {
+		return // the pod is being taken away
+	}
+	// In place: containers see this very file.
+	if err := os.WriteFile(s.hosts, []byte(text.String()), 0o644); err != nil {
+		log.Printf("hosts of %s: %v", s.name(), err)
+	}
+}
+
+// dashboards gives each head's dashboard an address on this machine's loopback.
+type dashboards struct {
+	rig  *rig
+	open map[types.UID]net.Listener
+	last string
+}
+
+func newDashboards(r *rig) *dashboards {
+	d := &dashboards{rig: r, open: map[types.UID]net.Listener{}}
+	d.write("")
+	return d
+}
+
+func (d *dashboards) update(list []*sandbox) {
+	var text strings.Builder
+	alive := map[types.UID]bool{}
+	for _, s := range list {
+		if s.pod.Labels["ray.io/node-type"] != "head" || s.leaving() {
+			continue
+		}
+		alive[s.pod.UID] = true
+		// Rigs side by side differ in the second octet.
+		address := fmt.Sprintf("127.%d.%d.%d:8265", 64+d.rig.kubeletPort%128, s.net.ip[2], s.net.ip[3])
+		if d.open[s.pod.UID] == nil {
+			listener, err := net.Listen("tcp4", address)
+			if err != nil {
+				log.Printf("dashboard of %s: %v", s.name(), err)
+				continue
+			}
+			d.open[s.pod.UID] = listener
+			go serveDashboard(listener, s)
+		}
+		fmt.Fprintf(&text, "%s/%s http://%s pod=%s ip=%s\n", s.pod.Namespace,
+			s.pod.Labels["ray.io/cluster"], address, s.pod.Name, s.net.ip)
+	}
+	for uid, listener := range d.open {
+		if !alive[uid] {
+			listener.Close()
+			delete(d.open, uid)
+		}
+	}
+	d.write(text.String())
+}
+
+func (d *dashboards) write(text string) {
+	if text == d.last && d.last != "" {
+		return
+	}
+	file := filepath.Join(d.rig.dir, "dashboards")
+	if have, err := os.ReadFile(file); err == nil && string(have) == text {
+		return
+	}
+	d.last = text
+	if err := os.WriteFile(file+".new", []byte(text), 0o644); err == nil {
+		_ = os.Rename(file+".new", file)
+	}
+}
+
+func serveDashboard(listener net.Listener, s *sandbox) {
+	for {
+		from, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer from.Close()
+			to, err := s.net.dial(8265, 5*time.Second)
+			if err != nil {
+				return
+			}
+			defer to.Close()
+			go func() {
+				_, _ = io.Copy(to, from)
+				_ = to.(*net.TCPConn).CloseWrite()
+			}()
+			_, _ = io.Copy(from, to)
+		}()
+	}
+}
