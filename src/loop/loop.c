@@ -85,7 +85,9 @@ static void turn(struct loop *l)
         uint64_t now = rd_boot_ms();
         uint64_t wait = first->heap_at_ms > now ? first->heap_at_ms - now : 0;
         uv_update_time(&l->uv);
-        uv_timer_start(&l->timer, on_timer, wait < TIMER_MAX_MS ? wait : TIMER_MAX_MS, 0);
+        /* It repeats, because libuv before 1.45 runs due timers before it polls: one that is due by
+         * then would be used up, and the poll would wait without any timer. */
+        uv_timer_start(&l->timer, on_timer, wait < TIMER_MAX_MS ? wait : TIMER_MAX_MS, 1);
     }
     uv_run(&l->uv, UV_RUN_ONCE);
 }
