@@ -118,6 +118,7 @@ static void references_are_resolved(void **state)
         {"https://h/i", "a b", NULL},
         {"https://h/i", "a\r\nHost: x", NULL},
         {"/local/index.yaml", "b.tgz", NULL},
+        {"https://h/a b/index.yaml", "b.tgz", NULL},
     };
     for (size_t i = 0; i < RD_ARRAY_LEN(cases); i++) {
         RD_AUTOFREE char *got = url_resolve(cases[i].base, cases[i].ref);

@@ -12,6 +12,8 @@
 #include <cmocka.h>
 
 static const char slash[] = "an escape of YAML 1.2 that libyaml 0.2 knows";
+static const char colon[] =
+    "libyaml 0.2 wants quotes about a text of a flow list that ends in a colon";
 static const char dropped[] = "they ignore what follows the root of a document";
 
 /* Where we differ, and why we leave it so. */
@@ -24,11 +26,21 @@ static const struct {
     {"[a, \"\\/\" ]\n", slash},
     {"\"\\/\": v\n", slash},
     {"[a, a? ]\n", "libyaml 0.2 takes a ? inside a plain scalar of a flow list"},
+    {"[a:]\n", colon},
+    {"a: [x:]\n", colon},
+    {"a: [x:, y]\n", colon},
+    {"{a: [b:]}\n", colon},
+    {"a: {b: c:}\n", colon},
+    {"a: [--x:]\n", colon},
+    {"  a: 1\nb: 2\n", dropped},
+    {"a: 1\n...\nb: 2\n", dropped},
     {"[]: v\n", dropped},
     {"{? a : b}: v\n", dropped},
     {"[a, a] ]\n", dropped},
     {"[a, ] ]\n", dropped},
-    {"---\n\xef\xbb\xbf" "a: 1\n", "they make a byte order mark inside a document part of a key"},
+    {"---\n\xef\xbb\xbf"
+     "a: 1\n",
+     "they make a byte order mark inside a document part of a key"},
     {"{\"a\": 1} x", "they refuse it for being shorter than four bytes; it is no object to us"},
     {NULL, NULL},
 };

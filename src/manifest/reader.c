@@ -21,7 +21,8 @@ struct anchor {
 
 #define NO_ANCHOR SIZE_MAX
 
-static const char after_end[] = "text after the end of the document; start the next one with ---";
+static const char after_end[] = "text after the end of the document: indented less than its first "
+                                "line, or in want of a --- before it";
 
 struct frame { /* a container that is being filled */
     struct value v;

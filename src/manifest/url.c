@@ -56,10 +56,10 @@ static void append_clean(struct rd_buf *out, const char *path, size_t len)
     }
 }
 
-static bool is_clean(const char *ref)
+static bool is_clean(const char *url)
 {
-    for (; *ref; ref++) {
-        if ((unsigned char)*ref <= ' ' || *ref == 0x7f || *ref == '\\')
+    for (; *url; url++) {
+        if ((unsigned char)*url <= ' ' || *url == 0x7f || *url == '\\')
             return false;
     }
     return true;
@@ -73,7 +73,7 @@ char *url_resolve(const char *base, const char *ref)
         return is_web(ref) && authority_end(ref) > (size_t)(strstr(ref, "://") + 3 - ref)
                    ? rd_strdup(ref)
                    : NULL;
-    if (!is_web(base))
+    if (!is_web(base) || !is_clean(base))
         return NULL;
     if (rd_starts_with(ref, "//"))
         return rd_asprintf("%.*s%s", (int)(strchr(base, ':') + 1 - base), base, ref);

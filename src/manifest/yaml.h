@@ -6,7 +6,8 @@
  * (k8s.io/apimachinery's decoder over sigs.k8s.io/yaml): YAML 1.1 words and octals, keys turned to
  * text, the last of duplicate keys wins, a stream that opens with { may be JSON values in a row.
  * Aliases and merge keys are expanded under ceilings of nodes, bytes and depth. Refused although
- * kubectl takes it: text after a "..." line, which it would drop without a word.
+ * kubectl takes it: text behind the root of a document (after a "..." line, or indented less than the
+ * first line), which it would drop without a word.
  *
  * Every error is RD_ERR_INPUT and says file, line and column. */
 #ifndef RD_MANIFEST_YAML_H
