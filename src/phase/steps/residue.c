@@ -97,7 +97,7 @@ static void residue_step(struct op *op)
     if (op_has_children(op))
         return;
     if (r->state == ST_DISCOVER) {
-        if ((err = op_take_err(k8s_discover_op(r->discover)))) {
+        if ((err = op_take_err(&r->discover.op))) {
             op_finish(op, err);
             return;
         }
@@ -141,17 +141,14 @@ void residue_ray_objects(struct residue *r, struct op *parent, struct step_ctx *
 void residue_namespace(struct residue *r, struct op *parent, struct step_ctx *ctx, const char *ns)
 {
     begin(r, parent, ctx, ns, ST_DISCOVER);
-    r->discover = k8s_discover_new(ctx->workload);
-    k8s_discover_start(r->discover, &r->op);
+    k8s_discover_start(&r->discover, &r->op, ctx->workload);
 }
 
 void residue_clear(struct residue *r)
 {
     for (size_t i = 0; i < r->count; i++)
         k8s_call_clear(&r->calls[i]);
-    if (r->discover)
-        k8s_discover_free(r->discover);
-    r->discover = NULL;
+    k8s_discover_clear(&r->discover);
     free(r->calls);
     free((void *)r->resources);
     r->calls = NULL;

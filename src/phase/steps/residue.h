@@ -10,7 +10,7 @@ struct residue {
     struct rd_strv found; /* out: "Kind/namespace/name" */
     struct rd_buf text;   /* out: the first few of them, for people */
     char *ns;             /* namespace scan */
-    struct k8s_discover *discover;
+    struct k8s_discover discover;
     struct k8s_call *calls;
     const struct k8s_resource **resources;
     size_t count;
