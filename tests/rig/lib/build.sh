@@ -38,6 +38,7 @@ go_part() {
     out=$rig_cache/bin/$name-$key/$name
     printf -v "part_${name//-/_}" '%s' "$out"
     [ -x "$out" ] && return 0
+    [ -z "${rig_dry:-}" ] || return 1
     say "building $name (log: $rig_cache/build-$name.log)"
     mkdir -p "${out%/*}"
     if ! (cd "$rig_src/$folder" && env "${go_env[@]}" go build -trimpath -p 2 -pgo=off \
@@ -64,14 +65,14 @@ build_go() {
     go_pinned kube sigs.k8s.io/structured-merge-diff/v6 6.3.3
     go_pinned kwok sigs.k8s.io/kwok "$RIG_KWOK"
     go_pinned kuberay github.com/ray-project/kuberay/ray-operator "$RIG_KUBERAY"
-    local riglet=(kube/riglet/*.go)
-    (cd "$rig_src" && ls kube/riglet/*.go >/dev/null)
+    local riglet
     mapfile -t riglet < <(cd "$rig_src" && ls kube/riglet/*.go)
-    go_part rigkube kube . "$(kube_ldflags)" versions.env kube/go.mod kube/go.sum kube/main.go
-    go_part riglet kube ./riglet "" kube/go.mod kube/go.sum "${riglet[@]}"
-    go_part kwok kwok sigs.k8s.io/kwok/cmd/kwok "" kwok/go.mod kwok/go.sum
+    go_part rigkube kube . "$(kube_ldflags)" versions.env kube/go.mod kube/go.sum kube/main.go ||
+        return 1
+    go_part riglet kube ./riglet "" kube/go.mod kube/go.sum "${riglet[@]}" || return 1
+    go_part kwok kwok sigs.k8s.io/kwok/cmd/kwok "" kwok/go.mod kwok/go.sum || return 1
     go_part ray-operator kuberay github.com/ray-project/kuberay/ray-operator "" \
-        kuberay/go.mod kuberay/go.sum
+        kuberay/go.mod kuberay/go.sum || return 1
     local name
     for name in etcd kube-apiserver kube-controller-manager kube-scheduler kubectl; do
         ln -sfn rigkube "${part_rigkube%/*}/$name"
@@ -104,6 +105,7 @@ build_ray() {
     key=$(echo "$key ray[default]==$RIG_RAY" | sha256sum | cut -c1-16)
     part_venv=$rig_cache/venv-$key
     [ -f "$part_venv/.complete" ] && return 0
+    [ -z "${rig_dry:-}" ] || return 1
     say "installing Ray $RIG_RAY (log: $rig_cache/build-ray.log)"
     rm -rf "$part_venv"
     if ! { "$python" -m venv "$part_venv" &&
@@ -136,4 +138,13 @@ rig_build_all() {
         fi
     fi
     flock -u 8
+}
+
+# rig_cached: whether start would find every part in the cache.
+rig_cached() {
+    go_need
+    rig_dry=1
+    build_go || return 1
+    python_find >/dev/null || return 0
+    build_ray
 }

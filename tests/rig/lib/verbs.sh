@@ -5,7 +5,7 @@ control() {
     local path=$1
     shift
     rig_need_running
-    curl -fsS --max-time 30 "$@" "http://127.0.0.1:$port_control/$path" ||
+    curl -sS --fail-with-body --max-time 30 "$@" "http://127.0.0.1:$port_control/$path" ||
         die "riglet refused (see above), or is not there"
 }
 

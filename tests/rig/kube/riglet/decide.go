@@ -36,7 +36,13 @@ func (r *rig) failMode(pod *corev1.Pod) string {
 			return mode
 		}
 	}
-	return r.rules.match(pod)
+	if mode := r.rules.match(pod); mode != "" {
+		return mode
+	}
+	if unpullable(pod) {
+		return "ErrImagePull"
+	}
+	return ""
 }
 
 func (r *rig) decide(pod *corev1.Pod) string {
@@ -74,6 +80,9 @@ func (r *rig) syncPod(ctx context.Context, namespace, name string) error {
 			}
 			return err
 		}
+	}
+	if failModes[play] && pod.DeletionTimestamp == nil {
+		r.tellFailure(pod, play)
 	}
 	return r.runner.sync(ctx, pod, play)
 }

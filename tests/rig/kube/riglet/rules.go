@@ -116,7 +116,8 @@ func (s *ruleSet) match(pod *corev1.Pod) string {
 func matches(selector string, pod *corev1.Pod) bool {
 	key, value, found := strings.Cut(selector, "=")
 	if found && key == "image" {
-		for _, container := range append(pod.Spec.InitContainers, pod.Spec.Containers...) {
+		for _, container := range append(append([]corev1.Container{}, pod.Spec.InitContainers...),
+			pod.Spec.Containers...) {
 			if glob(value, container.Image) {
 				return true
 			}

@@ -60,6 +60,7 @@ type rig struct {
 	queue    workqueue.TypedRateLimitingInterface[string]
 	rules    *ruleSet
 	runner   *runner
+	failures failEvents
 }
 
 func newClient(kubeconfig string) (*kubernetes.Clientset, error) {
@@ -101,6 +102,7 @@ func (r *rig) run(ctx context.Context) error {
 		return err
 	}
 	r.client = client
+	r.failures.told = map[types.UID]string{}
 	broadcaster := record.NewBroadcaster()
 	defer broadcaster.Shutdown()
 	broadcaster.StartRecordingToSink(&typedcore.EventSinkImpl{Interface: client.CoreV1().Events("")})

@@ -25,13 +25,13 @@ type runner struct {
 
 	mu        sync.Mutex
 	sandboxes map[types.UID]*sandbox
-	granted   map[types.UID]bool // pods that have one of the limited places
-	refused   map[types.UID]bool
+	granted   map[types.UID]string // pods that have one of the limited places, by name
+	refused   map[types.UID]string
 }
 
 func newRunner(r *rig) (*runner, error) {
-	n := &runner{rig: r, sandboxes: map[types.UID]*sandbox{}, granted: map[types.UID]bool{},
-		refused: map[types.UID]bool{}}
+	n := &runner{rig: r, sandboxes: map[types.UID]*sandbox{}, granted: map[types.UID]string{},
+		refused: map[types.UID]string{}}
 	if r.venv == "" && r.operator == "" {
 		return n, nil
 	}
@@ -55,23 +55,24 @@ func (n *runner) wants(pod *corev1.Pod) bool {
 	if n.rig.venv == "" || !isRay(pod) {
 		return false
 	}
+	name := pod.Namespace + "/" + pod.Name
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.granted[pod.UID] {
+	if n.granted[pod.UID] != "" {
 		return true
 	}
-	if n.refused[pod.UID] {
+	if n.refused[pod.UID] != "" {
 		return false
 	}
 	if len(n.granted) >= n.rig.maxRaylets {
-		n.refused[pod.UID] = true
+		n.refused[pod.UID] = name
 		log.Printf("pod %s/%s: capped, %d real Ray nodes run already (RIG_MAX_RAYLETS): it is played",
 			pod.Namespace, pod.Name, len(n.granted))
 		n.rig.events.Eventf(pod, corev1.EventTypeWarning, "RigCapped",
 			"the rig runs %d Ray nodes already and plays this one", len(n.granted))
 		return false
 	}
-	n.granted[pod.UID] = true
+	n.granted[pod.UID] = name
 	return true
 }
 
@@ -144,6 +145,7 @@ func (n *runner) drop(s *sandbox) {
 	delete(n.sandboxes, s.pod.UID)
 	delete(n.granted, s.pod.UID)
 	n.mu.Unlock()
+	n.rig.failures.forget(s.pod.UID)
 	s.mu.Lock()
 	ending := s.ending
 	s.ending = true
@@ -158,6 +160,16 @@ func (n *runner) forget(namespace, name string) {
 	for _, s := range n.all() {
 		if s.pod.Namespace == namespace && s.pod.Name == name {
 			n.drop(s)
+		}
+	}
+	// A pod may go before anything was started for it.
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, places := range []map[types.UID]string{n.granted, n.refused} {
+		for uid, owner := range places {
+			if owner == namespace+"/"+name {
+				delete(places, uid)
+			}
 		}
 	}
 }
