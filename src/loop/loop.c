@@ -83,7 +83,11 @@ static void turn(struct loop *l)
         RD_ASSERT(uv_loop_alive(&l->uv));
     } else {
         uint64_t now = rd_boot_ms();
-        uint64_t wait = first->heap_at_ms > now ? first->heap_at_ms - now : 0;
+        if (first->heap_at_ms <= now) {
+            uv_run(&l->uv, UV_RUN_NOWAIT);
+            return;
+        }
+        uint64_t wait = first->heap_at_ms - now;
         uv_update_time(&l->uv);
         /* It repeats, because libuv before 1.45 runs due timers before it polls: one that is due by
          * then would be used up, and the poll would wait without any timer. */

@@ -442,6 +442,44 @@ static void poll_readiness(void **state)
     close(fds[1]);
 }
 
+struct pauser {
+    struct op op;
+    struct loop_poll poll;
+    struct op_timer pause;
+    unsigned left;
+};
+
+static void pauser_step(struct op *op)
+{
+    struct pauser *p = container_of(op, struct pauser, op);
+    if (op_running(&p->pause.op))
+        return;
+    if (p->left > 0) {
+        p->left--;
+        assert_true(op_timer_start(&p->pause, op, p->left % 2));
+        return;
+    }
+    loop_poll_close(&p->poll);
+    if (!p->poll.open)
+        op_finish(op, NULL);
+}
+
+/* Goal: a pause that comes due just before the loop polls ends it too, also beside a socket on which
+ * nothing ever happens. (It once slept for good.) */
+static void short_pauses_beside_a_silent_socket(void **state)
+{
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    struct pauser p = {.left = 3000};
+    op_start_root(&p.op, *state, pauser_step, "pauser");
+    assert_true(loop_poll_open(&p.poll, *state, fds[0], &p.op));
+    loop_poll_want(&p.poll, UV_READABLE);
+    loop_run(*state, &p.op);
+    assert_int_equal(p.left, 0);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -459,6 +497,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pause_past_deadline, setup, teardown),
         cmocka_unit_test_setup_teardown(signals, setup, teardown),
         cmocka_unit_test_setup_teardown(poll_readiness, setup, teardown),
+        cmocka_unit_test_setup_teardown(short_pauses_beside_a_silent_socket, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
