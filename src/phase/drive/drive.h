@@ -22,6 +22,7 @@ struct drive_options {
 struct drive_step_report {
     const char *id, *title;
     enum step_state state;
+    struct phase_verdict found;    /* the last one */
     uint64_t begun_ms, ended_ms;   /* boot clock; 0: never */
     char *reason;
     struct rd_err *err;
@@ -33,8 +34,9 @@ struct drive_result {
     struct drive_step_report *steps;
     unsigned step_count;
     unsigned writes;               /* objects created or changed by this run */
+    uint64_t begun_ms;             /* boot clock */
     uint64_t elapsed_ms;
-    json_t *facts;
+    json_t *facts;                 /* owned */
 };
 
 /* Runs to the end. The result is always filled. */
