@@ -15,7 +15,9 @@ struct drive_options {
     void (*on_tick)(void *ctx, uint64_t now_ms); /* four times a second; NULL */
     void (*on_hangup)(void *ctx);  /* HUP or closed terminal: the display ends */
     void *ctx;
-    bool no_lock;                  /* GOAL_LOOK */
+    bool no_lock;                  /* looking only: no journal, no lock */
+    bool dry_run;                  /* step_ctx.dry_run */
+    void *session;                 /* step_ctx.session; borrowed */
     const char *resume_command;    /* printed after a stop or failure */
 };
 
@@ -39,7 +41,8 @@ struct drive_result {
     json_t *facts;                 /* owned */
 };
 
-/* Runs to the end. The result is always filled. */
+/* Runs to the end. The result is always filled. Notes of steps, progress and a resume line go to
+ * o->notes; the caller reports the result itself (its note is the last line). */
 void drive_run(struct loop *l, const struct drive_options *o, struct drive_result *ret);
 void drive_result_clear(struct drive_result *r);
 

@@ -11,6 +11,7 @@
 
 #define DISPLAY_MS 250
 #define RELEASE_MS 4000 /* with the core's 10 s for requests in flight this stays below 15 s */
+#define REMOVE_MS 120000
 
 void hall_event(struct hall *h, const struct phase_event *e)
 {
@@ -84,6 +85,10 @@ static void guard_watch(struct hall *h)
                 err = rd_err_new(RD_ERR_LOCKED, "the lock was given up");
             rd_err_keep(&h->broken, &err);
             hall_event(h, &(struct phase_event){.type = EV_LOCK});
+        } else if (err && h->removing) {
+            err->kind = RD_ERR_REMAINS;
+            rd_err_wrap(err, "the lock and the mirror could not be removed");
+            rd_err_keep(&h->broken, &err);
         } else if (err) {
             hall_say(h, NOTE_WARN, "the lock could not be given back: %s", err->message);
             rd_err_free(err);
@@ -112,7 +117,8 @@ static void guard_release(struct hall *h)
         if (!g->found || !json_equal(now, g->found))
             g->ops->put(g, json_incref(now));
     }
-    op_set_timeout(&g->op, RELEASE_MS * (remove ? 30 : 1));
+    h->removing = remove;
+    op_set_timeout(&g->op, remove ? REMOVE_MS : RELEASE_MS);
     g->ops->release(g, remove);
 }
 

@@ -46,6 +46,7 @@ struct hall {
     int signum;                   /* the first */
     uint64_t begun_ms, displayed_ms;
     bool closing;                 /* CMD_END came; the guard is being released */
+    bool removing;                /* together with all that it made */
     struct phase_command end;
 };
 

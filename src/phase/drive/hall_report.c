@@ -113,7 +113,7 @@ static void report_step(struct hall *h, unsigned i, struct drive_step_report *r)
 static struct rd_err *what_went_wrong(struct hall *h)
 {
     const struct phase_command *end = &h->end;
-    if (end->ok)
+    if (end->ok && !h->broken)
         return NULL;
     if (h->broken) {
         struct rd_err *err = h->broken;
