@@ -118,17 +118,22 @@ void k8s_rule_statefulset(const json_t *o, int64_t now_wall_ms, struct k8s_verdi
     else if (total > want)
         k8s_say(v, K8S_IN_PROGRESS, "ExtraPods", "%lld replica%s still to go",
                 (long long)(total - want), total - want == 1 ? "" : "s");
-    else if (partition >= 0 && updated < want - partition)
+    else if (partition > 0 && updated < want - partition)
         say_counts(v, K8S_IN_PROGRESS, "PartitionRollout", updated, want - partition, "replica",
                    "above the partition updated");
-    else if (partition >= 0)
+    else if (partition > 0)
         k8s_say(v, K8S_CURRENT, NULL, "%lld of %lld replicas ready; updated above partition %lld",
                 (long long)ready, (long long)want, (long long)partition);
+    else if (partition == 0 && updated >= want)
+        /* 0 is what the API server fills in: no partition, and the updated count is kept. */
+        say_counts(v, K8S_CURRENT, NULL, ready, want, "replica", "ready");
     else if (!rd_streq(now_at, goes_to))
         k8s_say(v, K8S_IN_PROGRESS, "RevisionMismatch",
                 "rolling from revision %s to %s, %lld of %lld replicas updated",
                 now_at != NULL ? now_at : "none", goes_to != NULL ? goes_to : "none",
                 (long long)updated, (long long)want);
+    else if (partition == 0)
+        say_counts(v, K8S_IN_PROGRESS, "LessUpdated", updated, want, "replica", "updated");
     else if (want > current)
         say_counts(v, K8S_IN_PROGRESS, "LessCurrent", current, want, "replica",
                    "at the current revision");

@@ -103,14 +103,13 @@ static void judge_not_ready(const json_t *o, struct k8s_verdict *v)
         if (!rd_streq(reason_table[i].reason, reason) || reason_table[i].meaning == MEANS_TEXT)
             continue;
         bool fail = reason_table[i].meaning == MEANS_FAIL;
-        k8s_say(v, fail ? K8S_FAILED : K8S_IN_PROGRESS, reason, "%s: %s", reason, text);
+        k8s_say_reason(v, fail ? K8S_FAILED : K8S_IN_PROGRESS, reason, text);
         k8s_limit(v, reason_table[i].grace_ms, reason_table[i].kind);
         return;
     }
     /* UpdateFailed and its kin, an empty reason, and reasons of a later version. */
     const struct text_row *row = find_text(text);
-    k8s_say(v, row->answer == ANSWER_WAIT ? K8S_IN_PROGRESS : K8S_FAILED, reason, "%s%s%s",
-            reason != NULL ? reason : "", reason != NULL ? ": " : "", text);
+    k8s_say_reason(v, row->answer == ANSWER_WAIT ? K8S_IN_PROGRESS : K8S_FAILED, reason, text);
     k8s_limit(v, row->grace_ms, row->kind);
 }
 

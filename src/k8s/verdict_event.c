@@ -75,21 +75,23 @@ bool k8s_judge_event(const json_t *event, struct k8s_verdict *ret)
 
     enum rd_err_kind kind;
     if (event_refusal(reason) && k8s_text_is_refusal(text, &kind)) {
-        k8s_say(ret, K8S_FAILED, reason, "%s: %s", reason, text);
-        k8s_limit(ret, 0, kind);
+        k8s_say_reason(ret, K8S_FAILED, reason, text);
+        /* The account may be in the same apply. */
+        static const char *const account[] = {"error looking up service account", NULL};
+        k8s_limit(ret, k8s_text_has(text, account) ? 15 * K8S_SECOND_MS : 0, kind);
         return true;
     }
     for (size_t i = 0; i < RD_ARRAY_LEN(doom_table); i++) {
         if (!rd_streq(doom_table[i].reason, reason))
             continue;
-        k8s_say(ret, K8S_FAILED, reason, "%s: %s", reason, text);
+        k8s_say_reason(ret, K8S_FAILED, reason, text);
         k8s_limit(ret, doom_table[i].grace_ms, RD_ERR_FAILED);
         return true;
     }
     for (const char *const *s = shown; *s != NULL; s++) {
         if (!rd_streq(*s, reason))
             continue;
-        k8s_say(ret, K8S_IN_PROGRESS, reason, "%s: %s", reason, text);
+        k8s_say_reason(ret, K8S_IN_PROGRESS, reason, text);
         return true;
     }
     return false;

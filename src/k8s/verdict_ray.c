@@ -1,6 +1,8 @@
 /* KubeRay's kinds (reference kuberay 3). observedGeneration is shown, never a gate for a
  * RayCluster: KubeRay skips status writes that would change nothing else, and its autoscaler moves
  * the generation. */
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/text.h"
 #include "k8s/verdict_rule.h"
@@ -71,10 +73,20 @@ static void judge_workers(const json_t *o, struct k8s_verdict *v)
         k8s_say(v, K8S_CURRENT, NULL, "head ready, %s", counts);
 }
 
+/* KubeRay puts the pod's own general words before what its container says. */
+static const char *head_text(const json_t *o)
+{
+    const char *text = k8s_condition_text(o, "HeadPodReady", NULL);
+    if (text == NULL || !rd_starts_with(text, "containers with unready status: "))
+        return text;
+    const char *more = strstr(text, "]; ");
+    return more != NULL && more[3] != '\0' ? more + 3 : text;
+}
+
 static void judge_head(const json_t *o, struct k8s_verdict *v)
 {
     const char *reason = k8s_condition_reason(o, "HeadPodReady");
-    const char *text = k8s_condition_text(o, "HeadPodReady", NULL);
+    const char *text = head_text(o);
     if (text == NULL) {
         k8s_say(v, K8S_IN_PROGRESS, "NotObserved", "KubeRay has not reported on the head pod yet");
         return;
@@ -95,8 +107,7 @@ static void say_replica_failure(const json_t *o, struct k8s_verdict *v)
 {
     const char *reason = k8s_condition_reason(o, "ReplicaFailure");
     const char *text = k8s_condition_text(o, "ReplicaFailure", "no message");
-    k8s_say(v, K8S_FAILED, reason != NULL ? reason : "ReplicaFailure", "%s: %s",
-            reason != NULL ? reason : "ReplicaFailure", text);
+    k8s_say_reason(v, K8S_FAILED, reason != NULL ? reason : "ReplicaFailure", text);
     enum rd_err_kind kind;
     bool refused = k8s_text_is_refusal(text, &kind);
     k8s_limit(v, refused ? 10 * K8S_SECOND_MS : 90 * K8S_SECOND_MS, kind);
@@ -142,11 +153,11 @@ void k8s_rule_rayjob(const json_t *o, int64_t now_wall_ms, struct k8s_verdict *v
     if (phase == NULL || *phase == '\0') {
         k8s_say(v, K8S_IN_PROGRESS, "NotObserved", "KubeRay has not looked at it yet");
     } else if (rd_streq(phase, "Failed")) {
-        k8s_say(v, K8S_FAILED, reason, "%s: %s", reason, text);
+        k8s_say_reason(v, K8S_FAILED, reason, text);
         k8s_limit(v, 0, rd_streq(reason, "AppFailed") ? RD_ERR_JOB : RD_ERR_FAILED);
     } else if (rd_streq(phase, "ValidationFailed")) {
         /* It stands until KubeRay has read a corrected spec. */
-        k8s_say(v, K8S_FAILED, reason, "%s: %s", reason, text);
+        k8s_say_reason(v, K8S_FAILED, reason, text);
         k8s_limit(v, 15 * K8S_SECOND_MS, RD_ERR_FAILED);
     } else if (rd_streq(phase, "Complete") && rd_streq(job, "STOPPED")) {
         k8s_say(v, K8S_FAILED, "Stopped", "the job was stopped before its end: %s", text);
@@ -240,10 +251,10 @@ void k8s_rule_rayservice(const json_t *o, int64_t now_wall_ms, struct k8s_verdic
         judge_serving(o, v);
     } else if (rd_streq(reason, "ValidationFailed")) {
         /* It stands until KubeRay has read a corrected spec. */
-        k8s_say(v, K8S_FAILED, reason, "%s: %s", reason, text);
+        k8s_say_reason(v, K8S_FAILED, reason, text);
         k8s_limit(v, 15 * K8S_SECOND_MS, RD_ERR_FAILED);
     } else if (rd_streq(reason, "InitializingTimeout")) {
-        k8s_say(v, K8S_FAILED, reason, "%s: %s", reason, text);
+        k8s_say_reason(v, K8S_FAILED, reason, text);
     } else {
         const char *name = NULL, *said = NULL;
         const char *trouble = serve_trouble(o, &name, &said);

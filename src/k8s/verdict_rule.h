@@ -17,6 +17,9 @@ typedef void k8s_rule_fn(const json_t *object, int64_t now_wall_ms, struct k8s_v
  * becomes RD_ERR_FAILED and grace 0. */
 void k8s_say(struct k8s_verdict *v, enum k8s_status s, const char *reason, const char *fmt, ...)
     RD_PRINTF(4, 5);
+/* "REASON: text", or the text alone where it begins with the reason. reason NULL: the text alone.
+ */
+void k8s_say_reason(struct k8s_verdict *v, enum k8s_status s, const char *reason, const char *text);
 /* Gives the verdict a limit: see grace_ms in verdict.h. */
 void k8s_limit(struct k8s_verdict *v, uint64_t grace_ms, enum rd_err_kind kind);
 /* Adds "; text" to the message; nothing when text is NULL or empty. */

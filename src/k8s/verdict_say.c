@@ -76,6 +76,14 @@ void k8s_say(struct k8s_verdict *v, enum k8s_status s, const char *reason, const
     v->kind = RD_ERR_FAILED;
 }
 
+void k8s_say_reason(struct k8s_verdict *v, enum k8s_status s, const char *reason, const char *text)
+{
+    if (reason == NULL || *reason == '\0' || rd_starts_with(text, reason))
+        k8s_say(v, s, reason, "%s", text);
+    else
+        k8s_say(v, s, reason, "%s: %s", reason, text);
+}
+
 void k8s_limit(struct k8s_verdict *v, uint64_t grace_ms, enum rd_err_kind kind)
 {
     RD_ASSERT(v->status == K8S_FAILED || v->status == K8S_IN_PROGRESS);

@@ -242,6 +242,10 @@ static void test_events(void **state)
          0, RD_ERR_FAILED},
         {"FailedCreate", "message", "violates PodSecurity \"restricted:latest\"", true, K8S_FAILED,
          0, RD_ERR_FAILED},
+        {"FailedCreate", "message",
+         "pods \"x\" is forbidden: error looking up service account n/a: serviceaccount \"a\" not "
+         "found",
+         true, K8S_FAILED, 15000, RD_ERR_FAILED},
         {"FailedCreate", "message", "Internal error occurred", true, K8S_IN_PROGRESS, 0,
          RD_ERR_FAILED},
         {"FailedToCreateHeadPod", "note", "admission webhook \"w\" denied the request: no", true,
