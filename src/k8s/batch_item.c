@@ -246,6 +246,23 @@ static void on_progress(struct k8s_delete *d, const char *text)
         b->on_note(b, w->item->index, text);
 }
 
+/* Kinds that own nothing: a foreground delete would only make the garbage collector pass by. */
+static bool owns_nothing(const struct k8s_resource *r)
+{
+    static const char *const kinds[] = {
+        "ConfigMap",   "Secret",        "ServiceAccount", "Role",          "RoleBinding",
+        "ClusterRole", "ClusterRoleBinding", "LimitRange", "ResourceQuota", "NetworkPolicy",
+        "PodDisruptionBudget", "PersistentVolumeClaim", "PersistentVolume", "StorageClass",
+        "PriorityClass", "Namespace", "Lease"};
+    if (*r->group && !rd_ends_with(r->group, ".k8s.io") && !rd_streq(r->group, "policy"))
+        return false;
+    for (size_t i = 0; i < RD_ARRAY_LEN(kinds); i++) {
+        if (rd_streq(kinds[i], r->kind))
+            return true;
+    }
+    return false;
+}
+
 static void send_delete(struct batch_work *w)
 {
     struct batch_item *item = w->item;
@@ -253,7 +270,9 @@ static void send_delete(struct batch_work *w)
     struct k8s_delete *d = &w->del;
     k8s_delete_init(d, b->client, item->resource, item->resource->namespaced ? item->ns : NULL,
                     item->name);
-    d->propagation = b->propagation;
+    d->propagation = b->propagation == K8S_FOREGROUND && owns_nothing(item->resource)
+                         ? K8S_BACKGROUND
+                         : b->propagation;
     d->dry_run = b->dry_run;
     d->no_wait = b->no_wait;
     d->progress = on_progress;

@@ -218,7 +218,7 @@ static void sent(struct k8s_delete *d)
         rd_err_free(err);
         /* With a uid: another object has the name now, so ours is gone. Otherwise it changed between
          * the server's own reading and deleting. */
-        if (d->uid && strstr(rd_buf_str(&r->resp), "UID in precondition")) {
+        if (d->uid && strstr(rd_buf_str(&r->resp), "recondition")) {
             d->was_absent = true;
             op_finish(&d->op, NULL);
             return;
