@@ -1,6 +1,6 @@
 /* Requests and calls against a server that does anything, cancelled at any time. Whatever happens,
- * each one ends exactly once, with an answer that is whole or an error that says why, and nothing is
- * left behind (the sanitizer's part). The seed comes first: RAYDEPLOY_TEST_SEED replays it. */
+ * each one ends exactly once, with an answer that is whole or an error that says why, and nothing
+ * is left behind (the sanitizer's part). The seed comes first: RAYDEPLOY_TEST_SEED replays it. */
 #include "http/call.h"
 
 #include "harness/one_request.h"
@@ -15,7 +15,8 @@ static uint64_t next(uint64_t *state) /* splitmix64 */
     return z ^ (z >> 31);
 }
 
-/* What happens follows from the path, "/SEED", so that a lost race elsewhere changes nothing here. */
+/* What happens follows from the path, "/SEED", so that a lost race elsewhere changes nothing here.
+ */
 static void script_anything(struct peer *p, void *ctx)
 {
     (void)ctx;

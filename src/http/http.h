@@ -39,7 +39,8 @@ void http_tls_clear(struct http_tls *t);
 struct http_client;
 struct http_client_options {
     struct http_tls tls;     /* moved in */
-    char *proxy;             /* owned by the options, moved; NULL: environment as curl reads it */
+    char *proxy;             /* owned by the options, moved; "": none; NULL: environment as curl reads
+                                it, but never for a loopback address */
     bool http1_only;
     unsigned in_flight_max;  /* further requests wait in order; 0: no limit. Streams do not count */
     /* For --log-file: called when a request ended (also with an error). May be NULL. */

@@ -30,6 +30,10 @@ bool header_line(struct http_req *r, const char *line, size_t len);
 /* Seconds or a date against `now_wall_ms`; 0: malformed. "0" becomes 1 ms: it was there. */
 uint64_t header_retry_after_ms(const char *value, int64_t now_wall_ms);
 
+/* ---- noproxy.c: host without brackets or port ---- */
+bool noproxy_matches(const char *host, const char *no_proxy); /* the rules of NO_PROXY */
+bool noproxy_loopback(const char *host);
+
 /* ---- fail.c: what a curl code means to a person ---- */
 struct rd_err *fail_curl(const struct http_req *r, CURLcode code);
 struct rd_err *fail_resolve(const struct http_req *r, int uv_status); /* 0: it resolved after all */

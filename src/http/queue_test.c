@@ -17,6 +17,8 @@ struct many {
     size_t len;
     const char *method, *url;
     size_t cancel_after; /* cancels the whole lot once so many have ended; 0: never */
+    size_t kill_after;   /* ends the server `pid` once so many have ended; 0: never */
+    pid_t pid;
     size_t ended, fine;
     bool started;
 };
@@ -38,6 +40,10 @@ static void many_step(struct op *op)
     for (size_t i = 0; i < m->len; i++) {
         m->ended += op_ended(&m->reqs[i].op);
         m->fine += op_ended(&m->reqs[i].op) && m->reqs[i].op.err == NULL;
+    }
+    if (m->kill_after > 0 && m->ended >= m->kill_after) {
+        m->kill_after = 0;
+        kill(m->pid, SIGKILL);
     }
     if (op->cancelled || m->ended == m->len || (m->cancel_after > 0 && m->ended >= m->cancel_after))
         op_finish(op, NULL);
@@ -278,6 +284,22 @@ static void http2(void **state)
                 assert_string_equal(rd_buf_str(&m.reqs[k].resp), "page");
                 assert_int_equal(m.reqs[k].http_version, CURL_HTTP_VERSION_2_0);
             }
+            many_clear(&m);
+            /* Then the server dies under them. */
+            o = (struct http_client_options){.proxy = rd_strdup(""),
+                                             .tls.ca_pem = rd_strdup(harness_ca_pem(ca)),
+                                             .in_flight_max = 50};
+            m = (struct many){
+                .len = 300, .method = "GET", .url = url, .kill_after = 40, .pid = n.pid};
+            many_run(&m, &o);
+            size_t lost = 0;
+            for (size_t k = 0; k < m.len; k++) {
+                const struct rd_err *err = m.reqs[k].op.err;
+                lost += err != NULL;
+                if (err != NULL && err->kind != RD_ERR_TRANSIENT)
+                    fail_msg("%zu: %s: %s", k, rd_err_kind_name(err->kind), err->message);
+            }
+            assert_true(lost > 0);
             many_clear(&m);
         }
         nghttpd_stop(&n);

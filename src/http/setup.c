@@ -115,10 +115,37 @@ static void setup_tls(CURL *e, const struct http_tls *t)
     curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, t->insecure ? 0L : 2L);
 }
 
-static void setup_proxy(CURL *e, const char *proxy)
+static char *host_of(const char *url)
 {
-    if (proxy == NULL)
+    char *host = NULL;
+    CURLU *u = curl_url();
+    RD_ASSERT(u != NULL);
+    char *out = NULL;
+    if (curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+        size_t len = strlen(host);
+        bool brackets = len > 2 && host[0] == '[' && host[len - 1] == ']';
+        out = brackets ? rd_strndup(host + 1, len - 2) : rd_strdup(host);
+    }
+    curl_free(host);
+    curl_url_cleanup(u);
+    return out;
+}
+
+static void setup_env_proxy(CURL *e, const struct http_req *r, bool renamed)
+{
+    RD_AUTOFREE char *host = host_of(r->url);
+    if (host == NULL)
         return;
+    const char *no_proxy = getenv("no_proxy") != NULL ? getenv("no_proxy") : getenv("NO_PROXY");
+    if (noproxy_loopback(host) || (renamed && no_proxy != NULL && noproxy_matches(host, no_proxy)))
+        curl_easy_setopt(e, CURLOPT_PROXY, "");
+    else if (renamed)
+        curl_easy_setopt(e, CURLOPT_NOPROXY, ""); /* decided above, for the real host */
+}
+
+static void setup_named_proxy(CURL *e, const char *proxy)
+{
     /* A proxy that was named holds for every host, whatever NO_PROXY says; and a SOCKS proxy
      * resolves names on its own side, as client-go does. */
     if (rd_starts_with(proxy, "socks5://")) {
@@ -262,7 +289,10 @@ CURL *setup_easy(struct http_req *r, struct rd_err **reterr)
     curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, r->fresh || r->connect_only ? 1L : 0L);
     curl_easy_setopt(e, CURLOPT_CONNECT_ONLY, r->connect_only ? 1L : 0L);
     setup_tls(e, &c->o.tls);
-    setup_proxy(e, c->o.proxy);
+    if (c->o.proxy != NULL)
+        setup_named_proxy(e, c->o.proxy);
+    else
+        setup_env_proxy(e, r, url != NULL);
     setup_method(e, r);
     setup_headers(e, r);
     return e;

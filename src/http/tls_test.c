@@ -291,6 +291,48 @@ static void proxy_tunnel(void **state)
     harness_identity_free(id);
 }
 
+/* Goal: the environment's proxy is not asked for loopback, nor, under another TLS name, for the
+ * real host that NO_PROXY names. */
+static void environment_proxy_is_not_for(void **state)
+{
+    struct world *w = *state;
+    struct harness_identity *id =
+        harness_identity_new(w->ca, "server", "IP:127.0.0.1,DNS:kubernetes.default", 1);
+    struct server *s = server_new(script_hello, NULL, id);
+    struct server *proxy = server_new(script_hello, NULL, NULL); /* refuses to tunnel, and counts */
+    RD_AUTOFREE char *proxy_url = server_url(proxy, "");
+    setenv("HTTPS_PROXY", proxy_url, 1);
+    struct run r = {0};
+    struct http_client_options o = options(w->ca);
+    rd_str_dup(&o.proxy, NULL);
+    run_open(&r, &o);
+    run_get(&r, s, "/");
+    run_go(&r);
+    assert_null(r.op.err);
+    run_close(&r);
+    assert_int_equal(server_connections(proxy), 0);
+    for (int named = 0; named < 2; named++) {
+        /* RFC 5737: nobody answers there. */
+        setenv("NO_PROXY", named ? "192.0.2.0/24" : "kubernetes.default", 1);
+        r = (struct run){0};
+        o = options(w->ca);
+        rd_str_dup(&o.proxy, NULL);
+        rd_str_dup(&o.tls.server_name, "kubernetes.default");
+        run_open(&r, &o);
+        http_req_init(&r.req, r.client, "GET", "https://192.0.2.1:6443/");
+        r.req.connect_ms = named ? 50 : 10000;
+        run_go(&r);
+        assert_non_null(r.op.err);
+        assert_int_equal(server_connections(proxy), 1); /* only by the first of the two */
+        run_close(&r);
+    }
+    unsetenv("HTTPS_PROXY");
+    unsetenv("NO_PROXY");
+    server_free(s);
+    server_free(proxy);
+    harness_identity_free(id);
+}
+
 static void proxy_forwards_plain_http(void **state)
 {
     (void)state;
@@ -392,6 +434,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(unusable_settings, setup, teardown),
         cmocka_unit_test(handshakes),
         cmocka_unit_test_setup_teardown(proxy_tunnel, setup, teardown),
+        cmocka_unit_test_setup_teardown(environment_proxy_is_not_for, setup, teardown),
         cmocka_unit_test(proxy_forwards_plain_http),
         cmocka_unit_test(proxy_refuses),
         cmocka_unit_test(socks_proxy),

@@ -130,6 +130,46 @@ static void retry_after(void **state)
     }
 }
 
+static void no_proxy(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host, *list;
+        bool match;
+    } rows[] = {
+        {"a.example.com", "example.com", true},
+        {"a.example.com", ".example.com", true},
+        {"example.com", ".example.com", true},
+        {"EXAMPLE.com", "other, example.COM", true},
+        {"badexample.com", "example.com", false},
+        {"example.com.evil", "example.com", false},
+        {"anything", "*", true},
+        {"10.1.2.3", "10.0.0.0/8", true},
+        {"10.1.2.3", "10.1.2.3", true},
+        {"10.1.2.4", "10.1.2.3", false},
+        {"11.1.2.3", "10.0.0.0/7", true},
+        {"12.1.2.3", "10.0.0.0/7", false},
+        {"10.1.2.3", "10.0.0.0/99", false},
+        {"10.1.2.3", "10.0.0.0/", false},
+        {"10.1.2.3", "0.0.0.0/0", true},
+        {"fd00::1", "fd00::/8", true},
+        {"fe80::1", "fd00::/8", false},
+        {"host", "", false},
+        {"host", " , .,", false},
+    };
+    for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
+        bool match = noproxy_matches(rows[i].host, rows[i].list);
+        if (match != rows[i].match)
+            fail_msg("%s in \"%s\": want %d, have %d", rows[i].host, rows[i].list, rows[i].match,
+                     match);
+    }
+    assert_true(noproxy_loopback("localhost"));
+    assert_true(noproxy_loopback("127.0.0.5"));
+    assert_true(noproxy_loopback("::1"));
+    assert_false(noproxy_loopback("10.0.0.1"));
+    assert_false(noproxy_loopback("mylocalhost"));
+}
+
 static bool line(struct http_req *r, const char *text)
 {
     return header_line(r, text, strlen(text));
@@ -184,6 +224,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(building), cmocka_unit_test(too_long),    cmocka_unit_test(checking),
         cmocka_unit_test(origins),  cmocka_unit_test(retry_after), cmocka_unit_test(header_lines),
+        cmocka_unit_test(no_proxy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
