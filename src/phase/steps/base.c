@@ -34,7 +34,7 @@ static const char *const *base_files(const struct config *c)
     return c->target == TARGET_LOCAL ? local : gke;
 }
 
-static bool render(struct step_op *s, struct manifest_list *out, struct rd_err **reterr)
+bool base_render(struct step_op *s, struct manifest_list *out, struct rd_err **reterr)
 {
     return render_files(s, base_files(s->ctx->config), false, out, reterr);
 }
@@ -44,7 +44,7 @@ static bool render_inside(struct step_op *s, struct manifest_list *out, struct r
     return render_files(s, base_files(s->ctx->config), true, out, reterr);
 }
 
-static const struct set_options base_set = {.render = render, .skip_judge = true};
+static const struct set_options base_set = {.render = base_render, .skip_judge = true};
 static const struct space_options base_space = {.set = {.render = render_inside},
                                                 .ns = config_namespace};
 
@@ -65,7 +65,7 @@ void base_undo(struct step_op *s, struct op *parent)
 
 /* ---- Volume ---- */
 
-static bool volume_render(struct step_op *s, struct manifest_list *out, struct rd_err **reterr)
+bool volume_render(struct step_op *s, struct manifest_list *out, struct rd_err **reterr)
 {
     static const char *const local[] = {"workloads/volume-local.yaml", NULL};
     static const char *const gke[] = {"workloads/volume-filestore.yaml", NULL};

@@ -29,7 +29,7 @@ static bool operator_render(struct step_op *s, struct manifest_list *out, struct
     return render_named(s, out, names, reterr);
 }
 
-static bool render(struct step_op *s, struct manifest_list *out, struct rd_err **reterr)
+bool kuberay_render(struct step_op *s, struct manifest_list *out, struct rd_err **reterr)
 {
     const char *names[] = {"kuberay/namespace.yaml", NULL};
     return render_named(s, out, names, reterr) && operator_render(s, out, reterr);
@@ -43,7 +43,7 @@ static bool shared(struct step_op *s, const json_t *wanted, const json_t *live)
     return rd_streq(rd_json_str(wanted, "kind", NULL), "Namespace");
 }
 
-static const struct set_options operator_set = {.render = render, .shared = shared};
+static const struct set_options operator_set = {.render = kuberay_render, .shared = shared};
 
 static char *operator_namespace(const struct config *c)
 {

@@ -15,6 +15,9 @@ void kuberay_look(struct step_op *s, struct op *parent);
 void kuberay_start(struct step_op *s, struct op *parent);
 void kuberay_watch(struct step_op *s, struct op *parent);
 void kuberay_undo(struct step_op *s, struct op *parent);
+/* The operator's wanted objects, its namespace included. */
+bool kuberay_render(struct step_op *s, struct manifest_list *out, struct rd_err **reterr)
+    RD_MUST_CHECK;
 
 /* Whether a RayCluster CRD has every field that we send; names the first missing one (static). Pure. */
 bool kuberay_crd_fits(const json_t *crd, const char **ret_missing);

@@ -1,0 +1,18 @@
+/* Everything the workload steps would apply, without a server: for `render`, and as the check that
+ * comes before the first request of a deploy. */
+#ifndef RD_PHASE_STEPS_RENDER_H
+#define RD_PHASE_STEPS_RENDER_H
+
+#include "phase/steps/step.h"
+
+/* Adds the objects of the operator, the namespace, the volume and the RayCluster, in the order in which
+ * they may be applied. Facts not in `facts` are shown as RFC 5737 addresses and the like; the names of
+ * those that were needed are added to ret_unknown. RD_ERR_INPUT for templates or a configuration that
+ * cannot work. */
+bool steps_render(const struct config *c, struct template_set *templates, const json_t *facts,
+                  struct manifest_list *out, struct rd_strv *ret_unknown, struct rd_err **reterr)
+    RD_MUST_CHECK;
+/* Whether the template an object came from holds a placeholder that this fact fills. */
+bool steps_render_uses(struct template_set *templates, const char *file, const char *fact);
+
+#endif
