@@ -52,9 +52,9 @@ bool k8s_kind_has_rule(const char *api_version, const char *kind);
 void k8s_judge_pod_complaint(const json_t *pod, int64_t now_wall_ms, struct k8s_verdict *ret);
 /* An event (core v1 or events.k8s.io/v1). True and Failed: it dooms its object (FailedCreate with
  * quota text, InvalidRayClusterSpec, ...). True and InProgress: worth showing while waiting
- * (FailedMount, FailedScheduling, ...). False: says nothing; *ret is cleared. Events live for an
- * hour, also after their cause has gone: whoever asks leaves out those older than what he waits
- * for. */
+ * (FailedMount, ProvisioningFailed, ...), never a failure by itself. False: says nothing; *ret is
+ * cleared. Events live for an hour, also after their cause has gone: whoever asks leaves out those
+ * older than what he waits for. */
 bool k8s_judge_event(const json_t *event, struct k8s_verdict *ret);
 
 /* How long one trouble has stood, over a series of verdicts on one object. Controllers that retry

@@ -43,19 +43,16 @@ static const struct {
     {"FailedScaleUp", 2 * K8S_MINUTE_MS},
 };
 
+/* What the object itself does not tell. They may be over by now, so none of them dooms. */
 static const char *const shown[] = {"FailedMount",
                                     "FailedAttachVolume",
                                     "FailedBinding",
                                     "ProvisioningFailed",
-                                    "FailedScheduling",
                                     "FailedCreatePodSandBox",
                                     "NetworkNotReady",
-                                    "BackOff",
                                     "Unhealthy",
                                     "FailedKillPod",
-                                    "Failed",
                                     "FailedCreate",
-                                    "TriggeredScaleUp",
                                     "FailedToCreateRayCluster",
                                     NULL};
 

@@ -261,6 +261,7 @@ static void test_events(void **state)
          RD_ERR_FAILED},
         {"FailedMount", "message", "MountVolume.SetUp failed", true, K8S_IN_PROGRESS, 0,
          RD_ERR_FAILED},
+        {"FailedScheduling", "message", "0/3 nodes are available", false, 0, 0, 0},
         {"Scheduled", "message", "Successfully assigned", false, 0, 0, 0},
         {"FailedCreate", "other", "no text", false, 0, 0, 0},
     };

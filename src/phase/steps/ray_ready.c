@@ -134,13 +134,16 @@ static bool read_events(const json_t *cluster, const json_t *pods, const json_t 
         if (!concerns(e, cluster, pods) || !event_time(e, &at) || at < since - 2000 ||
             event_is_over(e, pods, now) || !k8s_judge_event(e, &v))
             continue;
-        r->kind = v.kind;
-        r->grace_ms = v.grace_ms;
         RD_AUTOFREE char *key = rd_asprintf("%s/%s", rd_json_str(e, "involvedObject", "kind", NULL),
                                             rd_json_str(e, "involvedObject", "name", NULL));
-        say(r, RAY_TROUBLE, key, rd_asprintf("%s: %s", key, v.message));
+        bool doomed = v.status == K8S_FAILED;
+        r->kind = v.kind;
+        r->grace_ms = v.grace_ms;
+        /* Trouble that heals (a mount that is tried again) is shown; the limit of the step rules. */
+        say(r, doomed ? RAY_TROUBLE : RAY_NOT_YET, key, rd_asprintf("%s: %s", key, v.message));
         k8s_verdict_clear(&v);
-        return true;
+        if (doomed)
+            return true;
     }
     return false;
 }
