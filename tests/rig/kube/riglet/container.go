@@ -39,6 +39,11 @@ type container struct {
 func newContainer(s *sandbox, spec *corev1.Container, isInit bool) *container {
 	c := &container{sandbox: s, spec: spec, isInit: isInit,
 		log: filepath.Join(s.rig.dir, "logs", "pods", s.pod.Namespace+"_"+s.pod.Name+"_"+spec.Name+".log")}
+	for _, have := range s.pod.Status.ContainerStatuses {
+		if !isInit && have.Name == spec.Name {
+			c.restarts = have.RestartCount // it may have been played before
+		}
+	}
 	c.setWaiting("ContainerCreating", "")
 	if isInit || len(s.pod.Spec.InitContainers) > 0 {
 		c.setWaiting("PodInitializing", "")
@@ -202,11 +207,20 @@ func (c *container) once(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	release, ok := c.takeTurn(ctx)
+	if !ok {
+		return 0, ctx.Err()
+	}
 	if err := c.start(ctx, spec); err != nil {
+		release()
 		return 0, err
 	}
 	probing, stop := context.WithCancel(ctx)
 	go c.probe(probing)
+	go func() {
+		c.waitStarted(probing)
+		release()
+	}()
 	err = c.cmd.Wait()
 	stop()
 	code, signal, reason := 0, 0, "Completed"

@@ -46,6 +46,8 @@ func (c *container) baseEnv() map[string]string {
 		"RAY_memory_monitor_refresh_ms":         "0", // it would judge the whole machine
 		"RAY_ENABLE_UV_RUN_RUNTIME_ENV":         "0",
 		"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
+
+		"RAY_DASHBOARD_SUBPROCESS_MODULE_WAIT_READY_TIMEOUT": "120",
 	} {
 		env[name] = value
 	}

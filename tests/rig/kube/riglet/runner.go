@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sort"
 	"strings"
 	"sync"
@@ -23,6 +24,8 @@ type runner struct {
 	rig     *rig
 	network *network
 
+	turns chan struct{} // Ray nodes that start at the same time
+
 	mu        sync.Mutex
 	sandboxes map[types.UID]*sandbox
 	granted   map[types.UID]string // pods that have one of the limited places, by name
@@ -30,7 +33,7 @@ type runner struct {
 }
 
 func newRunner(r *rig) (*runner, error) {
-	n := &runner{rig: r, sandboxes: map[types.UID]*sandbox{}, granted: map[types.UID]string{},
+	n := &runner{rig: r, turns: make(chan struct{}, max(1, runtime.NumCPU()/2)), sandboxes: map[types.UID]*sandbox{}, granted: map[types.UID]string{},
 		refused: map[types.UID]string{}}
 	if r.venv == "" && r.operator == "" {
 		return n, nil
