@@ -90,7 +90,7 @@ static void keep_json(struct objects *o, const struct k8s_batch_result *r)
                             rd_json_pack("{s:s, s:s}", "code", rd_err_kind_name(r->err->kind),
                                          "message", rd_buf_str(&text)));
     }
-    json_array_append_new(o->results, one);
+    json_array_set_new(o->results, r->index, one);
 }
 
 static void on_result(struct k8s_batch *b, const struct k8s_batch_result *r)
@@ -185,6 +185,8 @@ static int run_batch(struct verb_ctx *v, enum k8s_batch_verb verb)
         return verb_fail(v, err);
     }
     struct objects o = {.v = v, .results = json_array()};
+    for (size_t i = 0; i < list.len; i++)
+        json_array_append_new(o.results, json_null()); /* in the order given, not that of the replies */
     k8s_batch_init(&o.batch, client, verb);
     o.batch.ns = verb_flag_text(v, "namespace");
     o.batch.field_manager = verb_flag_text(v, "field-manager");

@@ -1,0 +1,48 @@
+/* What the verbs that drive the graph share: up, test-job, teardown, check, status and plan. */
+#ifndef RD_CMD_DEPLOY_H
+#define RD_CMD_DEPLOY_H
+
+#include "verb.h"
+
+/* Of one object, as the steps' looks and writes told it. */
+struct deploy_resource {
+    char *step, *title;  /* owned; title: "Kind/namespace/name" */
+    char *outcome;       /* owned; "created", "configured", "unchanged", ... */
+    struct rd_strv changes; /* "spec.replicas: 2 -> 3" */
+};
+
+struct deploy {
+    struct note_sink sink; /* hands notes on to the window and remembers resources */
+    struct verb_ctx *v;
+    const struct step_row *rows;
+    unsigned count;
+    bool looking;          /* resources are results, not progress */
+    struct deploy_resource *resources;
+    size_t resource_count;
+    struct drive_result result;
+    char *resume;          /* owned; the command line as it was given */
+};
+
+void deploy_init(struct deploy *d, struct verb_ctx *v);
+void deploy_clear(struct deploy *d);
+/* Every template and the configuration as a whole, before anything is sent; false: v->failure is
+ * set (exit code 2). */
+bool deploy_check(struct deploy *d);
+step_set deploy_all(const struct deploy *d);
+step_set deploy_bit(const struct deploy *d, const char *step); /* 0: the target has no such step */
+/* Runs the graph; the exit code. The error, if any, was kept for the result. */
+int deploy_run(struct deploy *d, enum phase_goal_kind kind, step_set want, step_set may_start);
+/* {steps: [{id, title, state, reason, elapsed_ms}], resources: [...], writes, facts...}; owned. */
+json_t *deploy_json(const struct deploy *d);
+/* The flags that lead to the same deployment: "--target local --kubeconfig x -c y"; owned. */
+char *deploy_flags(const struct verb_ctx *v);
+/* Says what --target local leaves out. */
+void deploy_say_left_out(struct verb_ctx *v);
+
+/* timeline.c: a Gantt chart as a page (*.html) or a trace (*.json). */
+bool timeline_check(const char *path, struct rd_err **reterr) RD_MUST_CHECK;
+bool timeline_write(const struct deploy *d, const char *path, struct rd_err **reterr) RD_MUST_CHECK;
+void timeline_html(const struct deploy *d, struct rd_buf *out);
+void timeline_trace(const struct deploy *d, struct rd_buf *out);
+
+#endif

@@ -1,0 +1,224 @@
+/* check, status and plan: the same look at everything, told in three ways. */
+#include "deploy.h"
+
+#include "base/alloc.h"
+
+#include <string.h>
+
+static bool is_absent(const struct drive_step_report *s)
+{
+    return s->state != STEP_FAILED && s->found.found == FOUND_ABSENT;
+}
+
+/* The steps' own words: what a look found, not where the machine stands. */
+static const char *word_of(const struct drive_step_report *s)
+{
+    switch (s->state) {
+    case STEP_FAILED:
+        return "failed";
+    case STEP_HELD:
+    case STEP_CANCELLED:
+    case STEP_UNWANTED:
+        return "unknown";
+    default:
+        break;
+    }
+    if (s->found.found == FOUND_READY && s->found.drifted)
+        return "drifted";
+    return phase_finding_name(s->found.found);
+}
+
+static void put_steps(const struct deploy *d, struct rd_buf *out)
+{
+    size_t width = 0;
+    for (unsigned i = 0; i < d->result.step_count; i++) {
+        size_t n = strlen(d->result.steps[i].title);
+        width = n > width ? n : width;
+    }
+    for (unsigned i = 0; i < d->result.step_count; i++) {
+        const struct drive_step_report *s = &d->result.steps[i];
+        const char *reason = s->err ? s->err->message : s->reason;
+        rd_buf_printf(out, "%-*s  %-11s", (int)width, s->title, word_of(s));
+        if (reason) {
+            rd_buf_puts(out, "  ");
+            ui_clean(out, reason);
+        }
+        while (out->len && out->data[out->len - 1] == ' ')
+            out->data[--out->len] = '\0';
+        rd_buf_putc(out, '\n');
+    }
+}
+
+static void put_resources(const struct deploy *d, struct rd_buf *out)
+{
+    for (size_t i = 0; i < d->resource_count; i++) {
+        const struct deploy_resource *r = &d->resources[i];
+        if (!r->outcome)
+            continue;
+        rd_buf_puts(out, "  ");
+        ui_clean(out, r->title);
+        rd_buf_putc(out, ' ');
+        ui_clean(out, rd_streq(r->outcome, "created") || rd_streq(r->outcome, "unvalidated")
+                          ? "absent"
+                      : rd_streq(r->outcome, "configured") ? "differs"
+                      : rd_streq(r->outcome, "unchanged")  ? "as wanted"
+                                                           : r->outcome);
+        rd_buf_putc(out, '\n');
+    }
+}
+
+/* ---- status ---- */
+
+static int run_status(struct verb_ctx *v)
+{
+    struct deploy d;
+    deploy_init(&d, v);
+    d.looking = true;
+    int code = rd_err_exit_code(RD_ERR_INPUT);
+    if (deploy_check(&d)) {
+        code = deploy_run(&d, GOAL_LOOK, deploy_all(&d) & ~deploy_bit(&d, "job"), 0);
+        if (v->config.json_output) {
+            RD_AUTOJSON json_t *o = deploy_json(&d);
+            verb_print_json(v, o);
+        } else {
+            RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(RD_BUF_UNBOUNDED);
+            put_steps(&d, &text);
+            if (v->config.verbose)
+                put_resources(&d, &text);
+            verb_print(v, &text);
+        }
+    }
+    deploy_clear(&d);
+    return code;
+}
+
+const struct verb verb_status = {
+    .name = "status",
+    .summary = "every step with its state and reason; -v lists the objects",
+    .help = "Looks, and changes nothing. Words: ready, drifted (there, but not as wanted), pending, failing,\n"
+            "absent, foreign (somebody else's), leaving, unreachable, failed, unknown.",
+    .needs_deployment = true,
+    .run = run_status,
+};
+
+/* ---- check ---- */
+
+static int run_check(struct verb_ctx *v)
+{
+    struct deploy d;
+    deploy_init(&d, v);
+    d.looking = true;
+    int code = rd_err_exit_code(RD_ERR_INPUT);
+    if (deploy_check(&d)) {
+        deploy_say_left_out(v);
+        code = deploy_run(&d, GOAL_LOOK, deploy_all(&d) & ~deploy_bit(&d, "job"), 0);
+        RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(RD_BUF_UNBOUNDED);
+        if (v->config.json_output) {
+            RD_AUTOJSON json_t *o = deploy_json(&d);
+            verb_print_json(v, o);
+        } else {
+            unsigned problems = 0;
+            for (unsigned i = 0; i < d.result.step_count; i++) {
+                const struct drive_step_report *s = &d.result.steps[i];
+                if (s->state != STEP_FAILED)
+                    continue;
+                problems++;
+                rd_buf_printf(&text, "FAIL %s: ", s->title);
+                ui_clean(&text, s->err ? s->err->message : s->reason ? s->reason : "failed");
+                rd_buf_putc(&text, '\n');
+            }
+            if (code == 0)
+                rd_buf_puts(&text, "PASS the configuration, the cluster and what is there already allow "
+                                   "`raydeploy up`\n");
+            else if (problems == 0)
+                rd_buf_puts(&text, "FAIL not everything could be looked at\n");
+            verb_print(v, &text);
+        }
+    }
+    deploy_clear(&d);
+    return code;
+}
+
+const struct verb verb_check = {
+    .name = "check",
+    .summary = "everything that would fail later, before anything changes",
+    .needs_deployment = true,
+    .run = run_check,
+};
+
+/* ---- plan ---- */
+
+static const struct config_verb_flag plan_flags[] = {
+    {"exit-code", NULL, NULL, false, "exit with 10 when something would change"},
+    {NULL, NULL, NULL, false, NULL},
+};
+
+static void put_plan_step(const struct deploy *d, const struct drive_step_report *s,
+                          struct rd_buf *out, unsigned *pending)
+{
+    unsigned before = *pending;
+    for (size_t i = 0; i < d->resource_count; i++) {
+        const struct deploy_resource *r = &d->resources[i];
+        if (!rd_streq(r->step, s->id) || !r->outcome)
+            continue;
+        bool create = rd_streq(r->outcome, "created") || rd_streq(r->outcome, "unvalidated");
+        bool change = rd_streq(r->outcome, "configured") || r->changes.len > 0;
+        if (!create && !change)
+            continue;
+        ++*pending;
+        rd_buf_puts(out, create ? "+ " : "~ ");
+        ui_clean(out, r->title);
+        rd_buf_puts(out, create ? " would be created\n" : " would change\n");
+        for (size_t j = 0; j < r->changes.len && !create; j++) {
+            rd_buf_puts(out, "    ");
+            ui_clean(out, r->changes.v[j]);
+            rd_buf_putc(out, '\n');
+        }
+    }
+    if (*pending > before || s->state == STEP_FAILED || s->state == STEP_HELD)
+        return;
+    /* Steps whose objects are not listed one by one. */
+    if (is_absent(s) || s->found.drifted) {
+        ++*pending;
+        rd_buf_printf(out, "%s %s: ", is_absent(s) ? "+" : "~", s->title);
+        ui_clean(out, s->reason ? s->reason : is_absent(s) ? "would be made" : "would change");
+        rd_buf_putc(out, '\n');
+    }
+}
+
+static int run_plan(struct verb_ctx *v)
+{
+    struct deploy d;
+    deploy_init(&d, v);
+    d.looking = true;
+    int code = rd_err_exit_code(RD_ERR_INPUT);
+    if (deploy_check(&d)) {
+        code = deploy_run(&d, GOAL_LOOK, deploy_all(&d) & ~deploy_bit(&d, "job"), 0);
+        RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(RD_BUF_UNBOUNDED);
+        unsigned pending = 0;
+        for (unsigned i = 0; i < d.result.step_count; i++)
+            if (!rd_streq(d.result.steps[i].id, "job"))
+                put_plan_step(&d, &d.result.steps[i], &text, &pending);
+        if (v->config.json_output) {
+            RD_AUTOJSON json_t *o = deploy_json(&d);
+            json_object_set_new(o, "pending", json_integer(pending));
+            verb_print_json(v, o);
+        } else {
+            if (code == 0 && pending == 0)
+                rd_buf_puts(&text, "no changes: everything is as wanted\n");
+            verb_print(v, &text);
+        }
+        if (code == 0 && pending > 0 && verb_flag(v, "exit-code"))
+            code = 10;
+    }
+    deploy_clear(&d);
+    return code;
+}
+
+const struct verb verb_plan = {
+    .name = "plan",
+    .summary = "what up would create or change, by server-side dry run",
+    .flags = plan_flags,
+    .needs_deployment = true,
+    .run = run_plan,
+};

@@ -1,0 +1,83 @@
+#include "deploy.h"
+
+#include "base/alloc.h"
+
+static const struct config_verb_flag flags[] = {
+    {"skip-test-job", NULL, NULL, false, "stop before the test job"},
+    {"timeline", NULL, "FILE", false, "where the time went: FILE.html or FILE.json"},
+    {NULL, NULL, NULL, false, NULL},
+};
+
+/* How to reach what was made, and how to undo it. */
+static void say_summary(struct deploy *d)
+{
+    struct verb_ctx *v = d->v;
+    RD_AUTOFREE char *ns = config_namespace(&v->config);
+    RD_AUTOFREE char *where = deploy_flags(v);
+    const json_t *facts = d->result.facts;
+    const char *head = json_string_value(json_object_get(facts, "ray.head"));
+    const char *version = json_string_value(json_object_get(facts, "ray.version"));
+    const json_t *nodes = json_object_get(facts, "ray.nodes");
+    if (d->result.writes == 0)
+        verb_say(v, NOTE_INFO, "everything is as wanted: nothing had to change");
+    else
+        verb_say(v, NOTE_INFO, "%u objects were created or changed", d->result.writes);
+    if (nodes)
+        verb_say(v, NOTE_INFO, "Ray %s runs on %" JSON_INTEGER_FORMAT " nodes: RayCluster %s/%s",
+                 version ? version : v->config.ray.version, json_integer_value(nodes), ns,
+                 v->config.name);
+    if (head) {
+        RD_AUTOFREE char *access = NULL;
+        if (v->config.kubeconfig || v->config.context)
+            access = rd_asprintf("%s%s%s%s", v->config.kubeconfig ? " --kubeconfig " : "",
+                                 v->config.kubeconfig ? v->config.kubeconfig : "",
+                                 v->config.context ? " --context " : "",
+                                 v->config.context ? v->config.context : "");
+        verb_say(v, NOTE_INFO, "dashboard and Jobs API: raydeploy port-forward %s/%s 8265%s", ns, head,
+                 access ? access : "");
+        if (rd_streq(v->config.ray.auth, "token"))
+            verb_say(v, NOTE_INFO, "their token: key auth_token of Secret %s/%s", ns, v->config.name);
+    }
+    verb_say(v, NOTE_INFO, "to take it all back: raydeploy teardown %s", where);
+}
+
+static int run(struct verb_ctx *v)
+{
+    struct deploy d;
+    struct rd_err *err = NULL;
+    const char *timeline = verb_flag_text(v, "timeline");
+    if (timeline && !timeline_check(timeline, &err))
+        return verb_fail(v, err);
+    deploy_init(&d, v);
+    int code = rd_err_exit_code(RD_ERR_INPUT);
+    if (deploy_check(&d)) {
+        step_set want = deploy_all(&d);
+        if (verb_flag(v, "skip-test-job"))
+            want &= ~deploy_bit(&d, "job");
+        deploy_say_left_out(v);
+        code = deploy_run(&d, GOAL_UP, want, want);
+        if (timeline && timeline_write(&d, timeline, &err)) {
+            verb_say(v, NOTE_INFO, "wrote %s", timeline);
+        } else if (timeline) {
+            int bad = verb_fail(v, err);
+            code = code ? code : bad;
+        }
+        if (code == 0)
+            say_summary(&d);
+        if (v->config.json_output) {
+            RD_AUTOJSON json_t *o = deploy_json(&d);
+            verb_print_json(v, o);
+        }
+    }
+    deploy_clear(&d);
+    return code;
+}
+
+const struct verb verb_up = {
+    .name = "up",
+    .summary = "bring everything about, test job included; safe to repeat, resumes",
+    .help = "Prints the test job's checks (PASS, FAIL, SKIP) on standard output.",
+    .flags = flags,
+    .needs_deployment = true,
+    .run = run,
+};
