@@ -24,34 +24,50 @@ static json_t *one_json(const json_t *object, int64_t now)
     }
     ui_clean(&message, verdict.message);
     json_object_set_new(one, "message", json_string(rd_buf_str(&message)));
+    if (verdict.status == K8S_FAILED || verdict.grace_ms > 0) {
+        /* After how long it is final, and what `wait` would exit for then. */
+        json_object_set_new(one, "grace_ms", json_integer((json_int_t)verdict.grace_ms));
+        json_object_set_new(one, "code", json_string(rd_err_kind_name(verdict.kind)));
+    }
     k8s_verdict_clear(&verdict);
     return one;
+}
+
+/* Each file is a list of its own: two snapshots of one object may be told side by side. */
+static bool explain_file(struct verb_ctx *v, const char *path, int64_t now, struct rd_buf *text,
+                         json_t *all, struct rd_err **reterr)
+{
+    struct manifest_list list = {0};
+    bool ok = manifest_load(&list, path, reterr) && manifest_require(&list, path, reterr);
+    for (size_t i = 0; ok && i < list.len; i++) {
+        if (v->config.json_output)
+            json_array_append_new(all, one_json(list.v[i].json, now));
+        else
+            k8s_explain_line(list.v[i].json, now, text, NULL);
+    }
+    manifest_list_clear(&list);
+    return ok;
 }
 
 static int run(struct verb_ctx *v)
 {
     struct rd_err *err = NULL;
-    struct manifest_list list = {0};
-    if (!verb_load_files(v, &list, &err)) {
-        manifest_list_clear(&list);
-        return verb_fail(v, err);
-    }
+    const struct rd_strv *files = &v->config.files;
     int64_t now = rd_wall_ms();
     RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(RD_BUF_UNBOUNDED);
     RD_AUTOJSON json_t *all = json_array();
-    for (size_t i = 0; i < list.len; i++) {
-        if (v->config.json_output)
-            json_array_append_new(all, one_json(list.v[i].json, now));
-        else
-            k8s_explain_line(list.v[i].json, now, &text, NULL);
-    }
+    bool ok = files->len > 0 ||
+              rd_fail(&err, RD_ERR_INPUT, "no file is given: use -f FILE, -f FOLDER or -f -");
+    for (size_t i = 0; ok && i < files->len; i++)
+        ok = explain_file(v, files->v[i], now, &text, all, &err);
+    if (!ok)
+        return verb_fail(v, err);
     if (v->config.json_output) {
         RD_AUTOJSON json_t *o = rd_json_pack("{s:O}", "objects", all);
         verb_print_json(v, o);
     } else {
         verb_print(v, &text);
     }
-    manifest_list_clear(&list);
     return 0;
 }
 
@@ -60,7 +76,7 @@ const struct verb verb_explain = {
     .args = "-f FILE...",
     .summary = "is it ready, and why not: the verdict of saved objects, offline",
     .help = "One line each: KIND/NAMESPACE/NAME STATUS MESSAGE, where STATUS is Current, InProgress, Failed,\n"
-            "Terminating or Unknown (no rule for that kind).",
+            "Terminating or Unknown (no rule for that kind). Without a namespace the middle is empty: KIND//NAME.",
     .flags = flags,
     .offline = true,
     .run = run,

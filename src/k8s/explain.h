@@ -11,9 +11,5 @@
  * "-". Control bytes are escaped. *ret_status (may be NULL) is the verdict's. */
 void k8s_explain_line(const json_t *object, int64_t now_wall_ms, struct rd_buf *out,
                       enum k8s_status *ret_status);
-/* The same as an object: apiVersion, kind, namespace, name (null where missing), status, reason
- * (null: none), message, and with a verdict that has a limit graceSeconds and error (its kind).
- * Owned. */
-json_t *k8s_explain_json(const json_t *object, int64_t now_wall_ms);
 
 #endif

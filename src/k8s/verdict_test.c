@@ -425,27 +425,6 @@ static void test_message_bounds(void **state)
     assert_ptr_equal(strchr(rd_buf_str(&line), '\n'), line.data + line.len - 1);
 }
 
-/* The form for programs: missing names are null, and a limit comes with what it costs. */
-static void test_explain_json(void **state)
-{
-    (void)state;
-    RD_AUTOJSON json_t *o = parse(
-        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"},\"status\":{"
-        "\"phase\":\"Pending\",\"containerStatuses\":[{\"name\":\"c\",\"state\":{\"waiting\":{"
-        "\"reason\":\"CreateContainerConfigError\",\"message\":\"no\"}}}]}}");
-    RD_AUTOJSON json_t *got = k8s_explain_json(o, NOW_MS);
-    RD_AUTOFREE char *text = rd_json_dump(got);
-    assert_string_equal(
-        text, "{\"apiVersion\":\"v1\",\"error\":\"failed\",\"graceSeconds\":15,"
-              "\"kind\":\"Pod\",\"message\":\"CreateContainerConfigError: container c: no\","
-              "\"name\":\"p\",\"namespace\":null,"
-              "\"reason\":\"CreateContainerConfigError\",\"status\":\"Failed\"}");
-    RD_AUTOJSON json_t *none = json_null();
-    RD_AUTOJSON json_t *unknown = k8s_explain_json(none, NOW_MS);
-    assert_string_equal(rd_json_str(unknown, "status", NULL), "Unknown");
-    assert_null(json_object_get(unknown, "error"));
-}
-
 /* A pod out of a list carries no kind, and is judged all the same. */
 static void test_pod_from_list(void **state)
 {
@@ -478,7 +457,6 @@ int main(void)
         cmocka_unit_test(test_garbage),
         cmocka_unit_test(test_message_bounds),
         cmocka_unit_test(test_pod_from_list),
-        cmocka_unit_test(test_explain_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
