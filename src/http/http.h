@@ -99,6 +99,8 @@ struct http_req {
 void http_req_init(struct http_req *r, struct http_client *c, const char *method, const char *url);
 /* Sets or replaces a header. A line break in it fails the request at its start. */
 void http_req_header(struct http_req *r, const char *name, const char *value);
+/* One more header of a name that may repeat. */
+void http_req_header_add(struct http_req *r, const char *name, const char *value);
 void http_req_body(struct http_req *r, const char *content_type, char *take, size_t len);
 /* A request that has ended may be started again as it is. */
 void http_req_start(struct http_req *r, struct op *parent);

@@ -55,12 +55,23 @@ static void free_headers(struct curl_slist **list)
     *list = NULL;
 }
 
-void http_req_header(struct http_req *r, const char *name, const char *value)
+void http_req_header_add(struct http_req *r, const char *name, const char *value)
 {
     if (strpbrk(name, "\r\n:") != NULL || strpbrk(value, "\r\n") != NULL) {
         r->bad_header = true;
         return;
     }
+    /* curl's spelling of a header without a value is "Name;". */
+    char *line = value[0] == '\0' ? rd_asprintf("%s;", name) : rd_asprintf("%s: %s", name, value);
+    struct curl_slist *longer = curl_slist_append(r->headers, line);
+    RD_ASSERT(longer != NULL);
+    r->headers = longer;
+    rd_wipe(line, strlen(line));
+    free(line);
+}
+
+void http_req_header(struct http_req *r, const char *name, const char *value)
+{
     size_t name_len = strlen(name);
     struct curl_slist *list = NULL;
     for (struct curl_slist *h = r->headers; h != NULL; h = h->next) {
@@ -71,14 +82,9 @@ void http_req_header(struct http_req *r, const char *name, const char *value)
         RD_ASSERT(longer != NULL);
         list = longer;
     }
-    /* curl's spelling of a header without a value is "Name;". */
-    char *line = value[0] == '\0' ? rd_asprintf("%s;", name) : rd_asprintf("%s: %s", name, value);
-    struct curl_slist *longer = curl_slist_append(list, line);
-    RD_ASSERT(longer != NULL);
-    rd_wipe(line, strlen(line));
-    free(line);
     free_headers(&r->headers);
-    r->headers = longer;
+    r->headers = list;
+    http_req_header_add(r, name, value);
 }
 
 void http_req_body(struct http_req *r, const char *content_type, char *take, size_t len)

@@ -35,6 +35,8 @@ static void answer_and_headers(void **state)
     http_req_header(&r.req, "Authorization", "Bearer first");
     http_req_header(&r.req, "authorization", "Bearer second");
     http_req_header(&r.req, "X-Empty", "");
+    http_req_header_add(&r.req, "X-Many", "one");
+    http_req_header_add(&r.req, "X-Many", "two");
     run_go(&r);
     assert_run_fine(&r, 200, "hello");
     assert_string_equal(r.req.content_type, "text/plain");
@@ -50,6 +52,8 @@ static void answer_and_headers(void **state)
     assert_non_null(strstr(rd_buf_str(&seen), "authorization: Bearer second\r\n"));
     assert_null(strstr(rd_buf_str(&seen), "first"));
     assert_non_null(strstr(rd_buf_str(&seen), "X-Empty:\r\n"));
+    assert_non_null(strstr(rd_buf_str(&seen), "X-Many: one\r\n"));
+    assert_non_null(strstr(rd_buf_str(&seen), "X-Many: two\r\n"));
     assert_non_null(strstr(rd_buf_str(&seen), "Accept-Encoding: "));
     assert_non_null(
         strstr(rd_buf_str(&seen), "User-Agent: raydeploy/" RAYDEPLOY_VERSION " (linux/"));

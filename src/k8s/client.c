@@ -117,7 +117,7 @@ void k8s_client_decorate(struct k8s_client *c, struct http_req *r)
     if (config->as_uid)
         http_req_header(r, "Impersonate-Uid", config->as_uid);
     for (size_t i = 0; i < config->as_groups.len; i++)
-        http_req_header(r, "Impersonate-Group", config->as_groups.v[i]);
+        http_req_header_add(r, "Impersonate-Group", config->as_groups.v[i]);
     const char *key;
     json_t *values;
     json_object_foreach (config->as_extra, key, values) {
@@ -126,7 +126,7 @@ void k8s_client_decorate(struct k8s_client *c, struct http_req *r)
         size_t i;
         json_t *value;
         json_array_foreach (values, i, value)
-            http_req_header(r, name, json_string_value(value));
+            http_req_header_add(r, name, json_string_value(value));
     }
 }
 
