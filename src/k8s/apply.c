@@ -1,6 +1,7 @@
 #include "k8s/apply.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "k8s/internal.h"
 
@@ -82,12 +83,37 @@ static void send_apply(struct k8s_apply *a)
     k8s_call_start(&a->call, &a->op);
 }
 
+static bool older(const char *time, const char *date)
+{
+    int64_t time_ms, date_ms;
+    return !date || (rd_rfc3339_parse(time, &time_ms) && rd_http_date_parse(date, &date_ms) &&
+                     time_ms < date_ms);
+}
+
+char *k8s_apply_stamp(const json_t *object, const char *manager, const char *date)
+{
+    size_t i;
+    json_t *entry;
+    json_array_foreach (rd_json_path(object, "metadata.managedFields"), i, entry) {
+        const char *time = rd_json_str(entry, "time", NULL);
+        if (time && rd_streq(rd_json_str(entry, "operation", NULL), "Apply") &&
+            rd_streq(rd_json_str(entry, "manager", NULL), manager ? manager : K8S_FIELD_MANAGER) &&
+            !rd_json_str(entry, "subresource", NULL))
+            return older(time, date) ? rd_asprintf("%s/%" JSON_INTEGER_FORMAT, time,
+                                                   rd_json_path_int(object, "metadata.generation", 0))
+                                     : NULL;
+    }
+    return NULL;
+}
+
 /* What the GET found; whatever hinders it (no right to read, type not there), the write will tell. */
 static void looked(struct k8s_apply *a)
 {
     RD_AUTOERR struct rd_err *err = op_take_err(&a->call.op);
     const char *rv = rd_json_path_str(a->call.result, "metadata.resourceVersion");
     rd_str_dup(&a->seen_rv, rv ? rv : "");
+    rd_str_take(&a->seen_stamp, k8s_apply_stamp(a->call.result, a->field_manager,
+                                                a->call.http.req.date));
     a->seen = json_incref(a->call.result);
 }
 
@@ -106,7 +132,9 @@ static void judge_success(struct k8s_apply *a)
         return;
     }
     const char *rv = rd_json_path_str(a->result, "metadata.resourceVersion");
-    a->outcome = rd_streq(rv, a->seen_rv) ? K8S_APPLY_UNCHANGED : K8S_APPLY_CHANGED;
+    RD_AUTOFREE char *stamp = k8s_apply_stamp(a->result, a->field_manager, NULL);
+    bool same = rd_streq(rv, a->seen_rv) || (stamp && rd_streq(stamp, a->seen_stamp));
+    a->outcome = same ? K8S_APPLY_UNCHANGED : K8S_APPLY_CHANGED;
 }
 
 /* Whether this 404 is only a matter of a moment; *take is consumed when it is not. */
@@ -174,6 +202,7 @@ static void apply_step(struct op *op)
         const char *rv = a->looked ? rd_json_path_str(a->live, "metadata.resourceVersion")
                                    : a->before_rv;
         rd_str_dup(&a->seen_rv, rv ? rv : "");
+        rd_str_dup(&a->seen_stamp, a->before_stamp);
         if (a->looked || a->before_rv)
             send_apply(a);
         else
@@ -225,5 +254,6 @@ void k8s_apply_clear(struct k8s_apply *a)
     json_decref(a->conflicts);
     json_decref(a->seen);
     rd_freep(&a->seen_rv);
+    rd_freep(&a->seen_stamp);
     memset(a, 0, sizeof(*a));
 }

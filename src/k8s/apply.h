@@ -16,6 +16,7 @@ struct k8s_apply {
     bool force;
     /* To tell changed from unchanged, one of: */
     const char *before_rv; /* borrowed; resourceVersion seen before; "": absent or of no interest */
+    const char *before_stamp; /* borrowed; k8s_apply_stamp of then; NULL: not taken */
     bool looked;           /* `live` is the whole object as it was, NULL: absent */
     const json_t *live;    /* borrowed */
                            /* neither: a GET is made first (of the metadata; whole for a dry run) */
@@ -33,7 +34,7 @@ struct k8s_apply {
     const struct k8s_resource *resource;
     uint64_t missing_ms;   /* boot time of the first "CRD not served yet" or "namespace not there yet" */
     unsigned pauses;
-    char *seen_rv;
+    char *seen_rv, *seen_stamp;
     json_t *seen;          /* whole object of our own GET for a dry run */
 };
 /* Fills zeroed memory; set the In fields, then start. The resource must be known (k8s_resource_find),
@@ -42,6 +43,13 @@ struct k8s_apply {
 void k8s_apply_init(struct k8s_apply *a, struct k8s_client *c, const json_t *object);
 void k8s_apply_start(struct k8s_apply *a, struct op *parent);
 void k8s_apply_clear(struct k8s_apply *a);
+
+/* When and at which generation `manager` (NULL: ours) last changed the object by an apply; owned, or NULL
+ * when it never did. The server moves it only when an apply changes something, so equal stamps mean
+ * "unchanged" although somebody else's write gave the object another resourceVersion meanwhile.
+ * Stamps count whole seconds: with `date`, the Date header of the answer that held the object, one
+ * from that same second is NULL, since a change right after it could look the same. */
+char *k8s_apply_stamp(const json_t *object, const char *manager, const char *date);
 
 /* Compares live and (dry-run) result, leaving out managedFields, resourceVersion, generation, uid,
  * creationTimestamp and status. Appends {path, from, to} to out (array, may be NULL), by path, for each

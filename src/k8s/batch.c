@@ -166,8 +166,12 @@ static void on_surveyed(struct k8s_watch *w, enum k8s_event e, const json_t *obj
     const char *name = rd_json_path_str(object, "metadata.name");
     const char *rv = rd_json_path_str(object, "metadata.resourceVersion");
     const json_t *index = name ? json_object_get(survey->names, name) : NULL;
-    if (index && rv)
-        rd_str_dup(&s->items[json_integer_value(index)].seen_rv, rv);
+    if (!index || !rv)
+        return;
+    struct batch_item *item = &s->items[json_integer_value(index)];
+    rd_str_dup(&item->seen_rv, rv);
+    rd_str_take(&item->seen_stamp, k8s_apply_stamp(object, b->field_manager,
+                                                   w->list.http.req.date));
 }
 
 static struct batch_survey *survey_of(struct k8s_batch *b, const struct batch_item *item)
@@ -440,6 +444,7 @@ void k8s_batch_clear(struct k8s_batch *b)
         rd_freep(&item->title);
         rd_freep(&item->after);
         rd_freep(&item->seen_rv);
+        rd_freep(&item->seen_stamp);
     }
     for (size_t i = 0; i < s->survey_len; i++) {
         k8s_watch_clear(&s->surveys[i]->watch);

@@ -20,7 +20,7 @@ struct batch_item {
     size_t blocked_by;          /* needs and surveys not yet done */
     size_t *after, after_len, after_cap; /* items that wait for this one */
     bool need_failed;
-    char *seen_rv;              /* from the survey; NULL: not surveyed */
+    char *seen_rv, *seen_stamp; /* from the survey; NULL: not surveyed, no stamp */
     struct rd_list queued;      /* ready or ended */
     struct batch_work *work;    /* while running */
 };

@@ -110,6 +110,7 @@ static void apply(struct batch_work *w, bool force)
     a->field_manager = b->field_manager;
     a->looked = w->looked;
     a->live = w->live;
+    a->before_stamp = item->seen_stamp;
     if (!w->looked)
         a->before_rv = item->seen_rv;
     if (b->lock && w->live)
@@ -143,6 +144,8 @@ static void looked(struct batch_work *w)
     }
     w->looked = true;
     w->live = json_incref(w->look.result);
+    rd_str_take(&item->seen_stamp,
+                k8s_apply_stamp(w->live, b->field_manager, w->look.http.req.date));
     k8s_call_clear(&w->look);
     if (b->may_touch && !b->may_touch(b, item->index, w->live, &err)) {
         end(w, K8S_OUT_KEPT, err);

@@ -2,6 +2,7 @@
 #include "live.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static struct live *live;
 
@@ -47,6 +48,33 @@ static void test_created_unchanged_changed(void **state)
         assert_string_equal(rd_json_path_str(a.result, "data.k"), rows[i].value);
         k8s_apply_clear(&a);
     }
+}
+
+/* Another writer between our look and our apply does not make it ours. */
+static void test_unchanged_beside_others(void **state)
+{
+    (void)state;
+    json_t *first = live_apply(live, live_configmap(live, "beside", "k", "1"), NULL, false);
+    json_decref(live_apply(live, live_configmap(live, "beside", "other", "1"), "somebody", false));
+    static const struct {
+        const char *value;
+        enum k8s_applied want;
+    } rows[] = {{"1", K8S_APPLY_UNCHANGED}, {"2", K8S_APPLY_CHANGED}};
+    RD_AUTOFREE char *stamp = k8s_apply_stamp(first, NULL, NULL);
+    assert_non_null(stamp);
+    usleep(1100000); /* stamps count whole seconds */
+    for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
+        struct k8s_apply a = {0};
+        RD_AUTOJSON json_t *o = live_configmap(live, "beside", "k", rows[i].value);
+        k8s_apply_init(&a, live->client, o);
+        a.before_rv = rd_json_path_str(first, "metadata.resourceVersion");
+        a.before_stamp = stamp;
+        live_run(live, live_begin_apply, &a);
+        live_must(op_take_err(&a.op), "apply");
+        assert_int_equal(a.outcome, rows[i].want);
+        k8s_apply_clear(&a);
+    }
+    json_decref(first);
 }
 
 static void test_dry_run_leaves_no_trace(void **state)
@@ -174,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_created_unchanged_changed),
+        cmocka_unit_test(test_unchanged_beside_others),
         cmocka_unit_test(test_dry_run_leaves_no_trace),
         cmocka_unit_test(test_conflict_names_the_manager),
         cmocka_unit_test(test_unknown_field_is_final),
