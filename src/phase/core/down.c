@@ -56,10 +56,7 @@ static void bystander(struct phase *p, unsigned i)
         step_pause_miss(p, i, 0);
         return;
     case FOUND_ABSENT:
-        if (must_hold)
-            step_fail(p, i, RD_ERR_PREFLIGHT);
-        else
-            step_move(p, i, STEP_GONE);
+        step_move(p, i, STEP_GONE);
         return;
     case FOUND_FAILED:
         step_fail(p, i, v->kind);
