@@ -108,9 +108,10 @@ static void make_world(struct sim *s)
     s->defs[last].every_run = s->defs[last].no_last_look = true;
     s->things[0].state = THING_UP;
     /* In one life of ten somebody else has a thing of that name. */
-    if (sim_random(s, 10) == 0) {
-        struct thing *t = &s->things[1 + sim_random(s, s->count - 1)];
+    if (s->count > 2 && sim_random(s, 10) == 0) {
+        struct thing *t = &s->things[1 + sim_random(s, s->count - 2)];
         t->state = THING_UP;
+        t->shared = sim_random(s, 2);
     }
     memcpy(s->first, s->things, sizeof s->first);
     static const uint64_t leases[] = {2000, 10000, 60000};
@@ -184,7 +185,7 @@ static void play(struct sim *s)
 static bool foreign_in_the_way(const struct sim *s)
 {
     for (unsigned i = 1; i < s->count; i++)
-        if (s->first[i].state == THING_UP)
+        if (s->first[i].state == THING_UP && !s->first[i].shared)
             return true;
     return false;
 }

@@ -207,7 +207,7 @@ static void lease_turn(struct sim *s, struct proc *p)
             return;
         }
         if (sim_fault(s, FAULT_LEASE, s->rate)) {
-            p->lock_at_ms = s->now_ms + s->lease_ms / 20;
+            p->lock_at_ms = s->now_ms + 1 + sim_random(s, s->lease_ms); /* the server is away so long */
             return;
         }
     } else if (s->lease_holder != 0 && !mine) {

@@ -105,6 +105,13 @@ void rules_change(struct sim *s, const struct proc *p, unsigned step, enum phase
     if (locked_step(s, step) && s->lease_holder != 0 && s->lease_holder != p->id)
         sim_violate(s, "two writers: %s %s by run %u while run %u holds the lease",
                     phase_verb_name(verb), s->ids[step], p->id, s->lease_holder);
+    /* The core stops what is in flight a margin before the end; what was on its way may still land. */
+    if (locked_step(s, step) && s->now_ms + PHASE_LOCK_MARGIN_MS > p->until_ms + SIM_LATE_MAX_MS)
+        sim_violate(s, "rule 4: %s %s lands %lld ms before the lock ends", phase_verb_name(verb),
+                    s->ids[step], (long long)(p->until_ms - s->now_ms));
+    if (s->things[step].shared)
+        sim_violate(s, "ownership: %s %s, which is somebody else's", phase_verb_name(verb),
+                    s->ids[step]);
 }
 
 void rules_after(struct sim *s, struct proc *p)

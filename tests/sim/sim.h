@@ -48,6 +48,7 @@ enum thing_state { THING_NONE, THING_MAKING, THING_UP, THING_GOING };
 struct thing {
     enum thing_state state, before; /* before: what a stale look may still show */
     bool ours, drifted, sick;
+    bool shared;         /* somebody else's that fits: used, never changed, never taken away */
     uint64_t at_ms;      /* MAKING, GOING: when that ends */
     uint64_t changed_ms;
     unsigned version;

@@ -51,7 +51,7 @@ struct phase_verdict world_look(struct sim *s, unsigned step, bool stale)
         }
         break;
     case THING_UP:
-        v.found = t->ours || s->defs[step].look_only ? FOUND_READY : FOUND_FOREIGN;
+        v.found = t->ours || t->shared || s->defs[step].look_only ? FOUND_READY : FOUND_FOREIGN;
         v.facts = s->defs[step].publishes;
         break;
     case THING_GOING:
@@ -117,7 +117,7 @@ void world_meddle(struct sim *s)
     unsigned i = (unsigned)sim_random(s, s->count);
     struct thing *t = &s->things[i];
     if (!t->ours || t->state != THING_UP)
-        return;
+        return; /* what others have among themselves is not our story */
     if (sim_fault(s, FAULT_MEDDLE, 500)) {
         sim_tell(s, "somebody deletes %s", s->ids[i]);
         change(s, t, THING_GOING, s->now_ms + sim_random(s, 2000));
