@@ -1,6 +1,7 @@
 #include "deploy.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "phase/steps/render.h"
 
 #include <ctype.h>
@@ -37,9 +38,25 @@ static void remember(struct deploy *d, const struct phase_note *n)
     rd_str_dup(&r->outcome, n->message);
 }
 
+static void clock_step(struct deploy *d, const struct phase_note *n)
+{
+    int i = steps_find(d->rows, d->count, n->step);
+    if (i < 0)
+        return;
+    struct deploy_span *s = &d->spans[i];
+    uint64_t now = rd_boot_ms();
+    if (n->state == NOTE_RUNNING && !s->begun_ms)
+        s->begun_ms = now;
+    if (s->begun_ms && !s->ended_ms &&
+        (n->state == NOTE_DONE || n->state == NOTE_FAILED || n->state == NOTE_UNDONE))
+        s->ended_ms = now;
+}
+
 static void emit(struct note_sink *sink, const struct phase_note *n)
 {
     struct deploy *d = container_of(sink, struct deploy, sink);
+    if (n->event == NOTE_STEP && n->step)
+        clock_step(d, n);
     if (n->event == NOTE_RESOURCE && n->step && n->resource && n->message)
         remember(d, n);
     d->v->notes->emit(d->v->notes, n);
@@ -175,6 +192,7 @@ static void on_hangup(void *ctx)
 int deploy_run(struct deploy *d, enum phase_goal_kind kind, step_set want, step_set may_start)
 {
     const struct config *c = &d->v->config;
+    RD_AUTOJSON json_t *session = json_object(); /* the steps' caches */
     struct drive_options o = {
         .config = c,
         .rows = d->rows,
@@ -191,6 +209,7 @@ int deploy_run(struct deploy *d, enum phase_goal_kind kind, step_set want, step_
         .ctx = d,
         .no_lock = kind == GOAL_LOOK,
         .dry_run = kind == GOAL_LOOK,
+        .session = session,
         .resume_command = d->resume,
     };
     drive_run(d->v->loop, &o, &d->result);
@@ -219,16 +238,15 @@ static void set_clean(json_t *o, const char *key, const char *text)
     json_object_set_new(o, key, json_string(rd_buf_str(&b)));
 }
 
-static json_t *step_json(const struct drive_step_report *s)
+static json_t *step_json(const struct drive_step_report *s, const struct deploy_span *span)
 {
     json_t *o = rd_json_pack("{s:s, s:s, s:s}", "id", s->id, "title", s->title, "state",
                              step_state_name(s->state));
     if (s->state != STEP_UNWANTED && s->state != STEP_HELD && s->state != STEP_CANCELLED)
         json_object_set_new(o, "found", json_string(phase_finding_name(s->found.found)));
     json_object_set_new(o, "elapsed_ms",
-                        json_integer(s->ended_ms > s->begun_ms && s->begun_ms
-                                         ? (json_int_t)(s->ended_ms - s->begun_ms)
-                                         : 0));
+                        json_integer(span->ended_ms ? (json_int_t)(span->ended_ms - span->begun_ms)
+                                                    : 0));
     set_clean(o, "reason", s->err ? s->err->message : s->reason);
     return o;
 }
@@ -255,7 +273,7 @@ json_t *deploy_json(const struct deploy *d)
 {
     json_t *steps = json_array(), *resources = json_array();
     for (unsigned i = 0; i < d->result.step_count; i++)
-        json_array_append_new(steps, step_json(&d->result.steps[i]));
+        json_array_append_new(steps, step_json(&d->result.steps[i], &d->spans[i]));
     for (size_t i = 0; i < d->resource_count; i++)
         json_array_append_new(resources, resource_json(&d->resources[i]));
     json_t *o = rd_json_pack("{s:s, s:s, s:o, s:o, s:I, s:i}", "name", d->v->config.name, "target",

@@ -11,6 +11,12 @@ struct deploy_resource {
     struct rd_strv changes; /* "spec.replicas: 2 -> 3" */
 };
 
+/* When a step was first at it and first done (boot clock; 0: never): the last look before success would
+ * else stretch every step to the end. */
+struct deploy_span {
+    uint64_t begun_ms, ended_ms;
+};
+
 struct deploy {
     struct note_sink sink; /* hands notes on to the window and remembers resources */
     struct verb_ctx *v;
@@ -19,6 +25,7 @@ struct deploy {
     bool looking;          /* resources are results, not progress */
     struct deploy_resource *resources;
     size_t resource_count;
+    struct deploy_span spans[PHASE_STEPS_MAX];
     struct drive_result result;
     char *resume;          /* owned; the command line as it was given */
 };

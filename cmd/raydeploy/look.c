@@ -37,6 +37,8 @@ static void put_steps(const struct deploy *d, struct rd_buf *out)
     }
     for (unsigned i = 0; i < d->result.step_count; i++) {
         const struct drive_step_report *s = &d->result.steps[i];
+        if (s->state == STEP_UNWANTED)
+            continue; /* the test job leaves nothing to look at */
         const char *reason = s->err ? s->err->message : s->reason;
         rd_buf_printf(out, "%-*s  %-11s", (int)width, s->title, word_of(s));
         if (reason) {

@@ -14,9 +14,9 @@ bool timeline_check(const char *path, struct rd_err **reterr)
     return rd_fail(reterr, RD_ERR_INPUT, "--timeline \"%s\" must end in .html or .json", path);
 }
 
-static bool has_run(const struct drive_step_report *s)
+static bool has_run(const struct deploy *d, unsigned i)
 {
-    return s->begun_ms != 0 && s->ended_ms >= s->begun_ms && s->state != STEP_UNWANTED;
+    return d->spans[i].ended_ms != 0;
 }
 
 /* Backwards from the step that ended last: each time to the need that ended last. */
@@ -25,16 +25,16 @@ static step_set critical_path(const struct deploy *d)
     step_set path = 0;
     int at = -1;
     for (unsigned i = 0; i < d->result.step_count; i++)
-        if (has_run(&d->result.steps[i]) &&
-            (at < 0 || d->result.steps[i].ended_ms >= d->result.steps[at].ended_ms))
+        if (has_run(d, i) &&
+            (at < 0 || d->spans[i].ended_ms >= d->spans[at].ended_ms))
             at = (int)i;
     while (at >= 0) {
         path |= (step_set)1 << at;
         step_set needs = d->rows[at].core.needs & ~path;
         int last = -1;
         for (unsigned i = 0; i < d->result.step_count; i++)
-            if ((needs & ((step_set)1 << i)) && has_run(&d->result.steps[i]) &&
-                (last < 0 || d->result.steps[i].ended_ms > d->result.steps[last].ended_ms))
+            if ((needs & ((step_set)1 << i)) && has_run(d, i) &&
+                (last < 0 || d->spans[i].ended_ms > d->spans[last].ended_ms))
                 last = (int)i;
         at = last;
     }
@@ -67,7 +67,7 @@ void timeline_html(const struct deploy *d, struct rd_buf *out)
     unsigned shown = 0;
     char text[32];
     for (unsigned i = 0; i < r->step_count; i++)
-        shown += has_run(&r->steps[i]);
+        shown += has_run(d, i);
     rd_duration_text(r->elapsed_ms, text);
     rd_buf_puts(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>raydeploy ");
     html_text(out, d->v->verb->name);
@@ -92,10 +92,11 @@ void timeline_html(const struct deploy *d, struct rd_buf *out)
     unsigned row = 0;
     for (unsigned i = 0; i < r->step_count; i++) {
         const struct drive_step_report *s = &r->steps[i];
-        if (!has_run(s))
+        const struct deploy_span *span = &d->spans[i];
+        if (!has_run(d, i))
             continue;
-        uint64_t from = s->begun_ms > r->begun_ms ? s->begun_ms - r->begun_ms : 0;
-        uint64_t ms = s->ended_ms - s->begun_ms;
+        uint64_t from = span->begun_ms > r->begun_ms ? span->begun_ms - r->begun_ms : 0;
+        uint64_t ms = span->ended_ms - span->begun_ms;
         int y = (int)(++row) * ROW;
         int x = LEFT + (int)(from * WIDTH / total), w = (int)(ms * WIDTH / total);
         bool on_path = path & ((step_set)1 << i);
@@ -121,9 +122,10 @@ void timeline_trace(const struct deploy *d, struct rd_buf *out)
     json_t *events = json_array();
     for (unsigned i = 0; i < r->step_count; i++) {
         const struct drive_step_report *s = &r->steps[i];
-        if (!has_run(s))
+        const struct deploy_span *span = &d->spans[i];
+        if (!has_run(d, i))
             continue;
-        uint64_t from = s->begun_ms > r->begun_ms ? s->begun_ms - r->begun_ms : 0;
+        uint64_t from = span->begun_ms > r->begun_ms ? span->begun_ms - r->begun_ms : 0;
         RD_AUTOBUF struct rd_buf reason = RD_BUF_INIT(RD_BUF_UNBOUNDED);
         ui_clean(&reason, s->err ? s->err->message : s->reason ? s->reason : "");
         /* A row of its own for each step, as the viewers have it: thread ids. Times are in
@@ -131,7 +133,7 @@ void timeline_trace(const struct deploy *d, struct rd_buf *out)
         json_array_append_new(
             events, rd_json_pack("{s:s, s:s, s:s, s:I, s:I, s:i, s:i, s:{s:s, s:s, s:b, s:s}}", "name",
                                  s->title, "cat", "step", "ph", "X", "ts", (json_int_t)from * 1000,
-                                 "dur", (json_int_t)(s->ended_ms - s->begun_ms) * 1000, "pid", 1,
+                                 "dur", (json_int_t)(span->ended_ms - span->begun_ms) * 1000, "pid", 1,
                                  "tid", (int)i + 1, "args", "id", s->id, "state",
                                  step_state_name(s->state), "critical",
                                  (path & ((step_set)1 << i)) != 0, "reason", rd_buf_str(&reason)));

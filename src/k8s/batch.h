@@ -68,6 +68,8 @@ struct k8s_batch {
     bool need_live;         /* GET each whole object first; implied by may_touch, amend, lock and DIFF */
     bool lock;              /* writes carry the resourceVersion (delete: uid) of the look */
     bool no_wait;           /* delete: do not wait until gone */
+    bool parents_come;      /* dry run: a namespace or CRD that is missing will be brought by somebody
+                               else before the real run: UNVALIDATED, not FAILED */
     enum k8s_propagation propagation; /* delete; default K8S_FOREGROUND */
     /* May this object be written or deleted? live is NULL when absent. False with *reterr set: FAILED;
      * false without: KEPT. Called before anything is sent. May be NULL. */

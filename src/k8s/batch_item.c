@@ -187,7 +187,7 @@ static bool not_validated(struct batch_work *w, const struct rd_err *err)
     enum k8s_missing missing = k8s_what_is_missing(r->status, r->resp.data, r->resp.len);
     return w->apply.dry_run && err->http_status == 404 &&
            (missing == K8S_MISSING_TYPE || missing == K8S_MISSING_NAMESPACE) &&
-           batch_brings_parent(w->item);
+           (w->item->batch->parents_come || batch_brings_parent(w->item));
 }
 
 static void applied(struct batch_work *w)

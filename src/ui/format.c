@@ -88,6 +88,11 @@ bool ui_format_note(struct rd_buf *out, const struct phase_note *n, const char *
         [NOTE_FAILED] = "FAILED", [NOTE_SKIPPED] = "skipped", [NOTE_UNDONE] = "gone",
     };
     bool said = false;
+    size_t len = title ? strlen(title) : 0;
+    const char *message = n->message;
+    /* Errors name their step too; once is enough. */
+    if (message && title && strncmp(message, title, len) == 0 && rd_starts_with(message + len, ": "))
+        message += len + 2;
     if (title) {
         ui_clean(out, title);
         rd_buf_puts(out, ": ");
@@ -104,9 +109,9 @@ bool ui_format_note(struct rd_buf *out, const struct phase_note *n, const char *
         ui_clean(out, n->resource);
         said = true;
     }
-    if (n->message) {
+    if (message) {
         rd_buf_puts(out, said ? ": " : "");
-        ui_clean(out, n->message);
+        ui_clean(out, message);
         said = true;
     }
     if (n->http_status) {

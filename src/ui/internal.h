@@ -25,7 +25,7 @@ struct ui_step {
     bool seen;
     char *message;    /* owned, clean; what it waits for or why */
     uint64_t begun_ms, elapsed_ms;
-    bool finished;    /* its last line stands above */
+    bool rechecking;  /* was done and is looked at once more: no news until it is not */
 };
 
 struct ui {

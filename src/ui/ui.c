@@ -106,8 +106,9 @@ static void timed_line(struct ui *u, const char *text)
     }
     RD_AUTOBUF struct rd_buf b = RD_BUF_INIT(RD_BUF_UNBOUNDED);
     char elapsed[32];
-    rd_duration_text((rd_boot_ms() - u->begun_ms) / 1000 * 1000, elapsed);
-    rd_buf_printf(&b, "[%7s] %s", elapsed, text);
+    uint64_t ms = rd_boot_ms() - u->begun_ms;
+    rd_duration_text(ms / 1000 * 1000, elapsed);
+    rd_buf_printf(&b, "[%7s] %s", ms < 1000 ? "0s" : elapsed, text);
     ui_line(u, rd_buf_str(&b));
 }
 
@@ -152,6 +153,13 @@ static void step_finished_tty(struct ui *u, struct ui_step *s, const struct phas
 static void show_step(struct ui *u, const struct phase_note *n)
 {
     struct ui_step *s = ui_step_of(u, n->step);
+    if (n->state == NOTE_RUNNING && s->state == NOTE_DONE && rd_streq(n->detail, "looking")) {
+        s->rechecking = true;
+        return;
+    }
+    if (s->rechecking && n->state == NOTE_DONE)
+        return;
+    s->rechecking = false;
     bool changed = !s->seen || s->state != n->state;
     bool over = n->state == NOTE_DONE || n->state == NOTE_FAILED || n->state == NOTE_UNDONE ||
                 n->state == NOTE_SKIPPED;

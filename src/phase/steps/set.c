@@ -93,6 +93,21 @@ static void judge_live(struct set_op *x, const json_t *live, const char *title)
     k8s_verdict_clear(&v);
 }
 
+static char *value_text(const json_t *value)
+{
+    return value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS)
+                 : rd_strdup("(none)");
+}
+
+/* `plan` shows these; Secrets come as digests already. */
+static void note_change(struct step_op *s, const char *title, const json_t *change)
+{
+    RD_AUTOFREE char *from = value_text(json_object_get(change, "from"));
+    RD_AUTOFREE char *to = value_text(json_object_get(change, "to"));
+    step_note_resource(s, NOTE_DEBUG, title, "differs at %s: %.300s -> %.300s",
+                       rd_json_str(change, "path", NULL), from, to);
+}
+
 static void on_result(struct k8s_batch *b, const struct k8s_batch_result *r)
 {
     struct set_op *x = b->ctx;
@@ -120,8 +135,10 @@ static void on_result(struct k8s_batch *b, const struct k8s_batch_result *r)
     }
     if (b->verb != K8S_BATCH_DIFF && !b->dry_run && (r->outcome == K8S_OUT_CREATED ||
                                       r->outcome == K8S_OUT_CONFIGURED ||
-                                      r->outcome == K8S_OUT_DELETED))
+                                      r->outcome == K8S_OUT_DELETED)) {
         level = NOTE_INFO;
+        s->ctx->writes++;
+    }
     if (r->outcome == K8S_OUT_FAILED)
         step_note_resource(s, NOTE_DEBUG, r->title, "%s", r->err->message);
     else
@@ -130,8 +147,7 @@ static void on_result(struct k8s_batch *b, const struct k8s_batch_result *r)
         size_t i;
         const json_t *change;
         json_array_foreach(r->changes, i, change)
-            step_note_resource(s, NOTE_DEBUG, r->title, "differs at %s",
-                               rd_json_str(change, "path", NULL));
+            note_change(s, r->title, change);
     }
     const json_t *now = b->verb == K8S_BATCH_DIFF ? r->live : r->result;
     if (b->verb != K8S_BATCH_DELETE && now) {
@@ -206,6 +222,7 @@ static void set_step(struct op *op)
                                                                               : K8S_BATCH_DIFF;
         k8s_batch_init(&x->batch, s->ctx->workload, verb);
         x->batch.dry_run = verb == K8S_BATCH_DELETE && s->verb == VERB_LOOK;
+        x->batch.parents_come = s->verb == VERB_LOOK; /* by the steps before this one */
         x->batch.need_live = true;
         x->batch.lock = true;
         x->batch.want_results = true;

@@ -46,6 +46,7 @@ static bool may_delete(struct k8s_batch *b, size_t index, const json_t *live, st
 static void on_result(struct k8s_batch *b, const struct k8s_batch_result *r)
 {
     struct space_op *x = b->ctx;
+    x->s->ctx->writes += r->outcome == K8S_OUT_DELETED;
     step_note_resource(x->s, r->outcome == K8S_OUT_DELETED ? NOTE_INFO : NOTE_DEBUG, r->title, "%s",
                        k8s_outcome_name(r->outcome));
 }
@@ -160,6 +161,7 @@ static void space_step(struct op *op)
     case ST_DELETE:
         if ((err = op_take_err(&x->del.op)))
             break;
+        s->ctx->writes++;
         step_end(s, FOUND_ABSENT, "gone");
         return;
     }
