@@ -427,10 +427,6 @@ static void ws_part(struct k8s_ws *w)
 static void ws_open_step(struct k8s_ws *w)
 {
     uint64_t now = op_now_ms(&w->op);
-    if (w->poll.status < 0) {
-        ws_lost(w, uv_strerror(w->poll.status));
-        return;
-    }
     if (w->state == WS_CLOSING && now >= w->closing_by_ms) {
         ws_end(w, NULL); /* we did our part */
         return;
@@ -441,6 +437,10 @@ static void ws_open_step(struct k8s_ws *w)
         ws_say_goodbye(w);
     if (w->state == WS_ENDING || !ws_carry(w))
         return;
+    if (w->poll.status < 0 && !w->paused) { /* a reset, and what had come before it was read by now */
+        ws_lost(w, uv_strerror(w->poll.status));
+        return;
+    }
     if (w->state == WS_OPEN && w->want_close && w->out_pos >= w->out.len)
         op_wake(&w->op);
     ws_want(w);

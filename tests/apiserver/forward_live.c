@@ -606,5 +606,6 @@ int main(void)
         printf("SKIP: RIG_KUBECONFIG or RIG_SCRIPT is not set\n");
         return 77;
     }
+    cmocka_set_test_filter(getenv("LIVE_ONLY"));
     return cmocka_run_group_tests(tests, open_live, close_live);
 }
