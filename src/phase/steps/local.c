@@ -4,6 +4,7 @@
 #include "phase/steps/cluster.h"
 #include "phase/steps/kuberay.h"
 #include "phase/steps/ray.h"
+#include "phase/steps/render.h"
 
 enum { CLUSTER, CRDS, BASE, KUBERAY, VOLUME, RAY, JOB, ROWS };
 
@@ -19,6 +20,20 @@ static const char *const volume_files[] = {"workloads/volume-local.yaml", NULL};
 static const char *const ray_files[] = {"workloads/raycluster.yaml", "workloads/head-pod.yaml",
                                         "workloads/worker-group.yaml", NULL};
 
+/* Objects are named by rendering them, and rendering wants every fact. */
+static void name_facts(struct step_op *s)
+{
+    static const char *const facts[] = {"api.egress", "volume.modes"};
+    for (size_t i = 0; i < RD_ARRAY_LEN(facts); i++)
+        step_publish(s, facts[i], steps_stand_in(facts[i]));
+}
+
+static void end_connected(struct step_op *s)
+{
+    name_facts(s);
+    step_end(s, FOUND_ABSENT, "nothing of ours");
+}
+
 static void connected_step(struct op *op)
 {
     struct step_op *s = container_of(op, struct step_op, op);
@@ -28,7 +43,7 @@ static void connected_step(struct op *op)
     else if (!cluster_connect(s->ctx, &err))
         step_end_error(s, err);
     else
-        step_end(s, FOUND_ABSENT, "nothing of ours");
+        end_connected(s);
 }
 
 /* Going down the cluster itself is nobody's to undo. */

@@ -7,7 +7,7 @@
 
 /* Stand-ins from the ranges that RFC 5737 sets aside for documentation: they parse, and nobody can
  * mistake them for a real address. */
-static json_t *stand_in(const char *fact)
+json_t *steps_stand_in(const char *fact)
 {
     if (rd_streq(fact, "api.egress"))
         return rd_json_pack("[{s:[{s:{s:s}}], s:[{s:i, s:s}]}]", "to", "ipBlock", "cidr",
@@ -40,7 +40,7 @@ bool steps_render(const struct config *c, struct template_set *templates, const 
         kuberay_render, base_render, volume_render, ray_render};
     RD_AUTOJSON json_t *known = facts ? json_deep_copy(facts) : json_object();
     for (size_t i = 0; step_facts[i]; i++) {
-        json_t *v = json_object_get(known, step_facts[i]) ? NULL : stand_in(step_facts[i]);
+        json_t *v = json_object_get(known, step_facts[i]) ? NULL : steps_stand_in(step_facts[i]);
         if (!v)
             continue;
         json_object_set_new(known, step_facts[i], v);

@@ -14,5 +14,8 @@ bool steps_render(const struct config *c, struct template_set *templates, const 
     RD_MUST_CHECK;
 /* Whether the template an object came from holds a placeholder that this fact fills. */
 bool steps_render_uses(struct template_set *templates, const char *file, const char *fact);
+/* The stand-in for a fact that is not known; owned; NULL: it has none. Going down, objects are only
+ * named, never sent, so it serves there too. */
+json_t *steps_stand_in(const char *fact);
 
 #endif

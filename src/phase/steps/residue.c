@@ -47,6 +47,7 @@ static void list(struct residue *r, size_t i, const struct k8s_resource *res)
     k8s_call_init(&r->calls[i], c, "GET", http_url_str(&url));
     http_url_clear(&url);
     r->calls[i].metadata_only = true;
+    r->calls[i].collection = true;
     r->calls[i].not_found_ok = true;
     k8s_call_start(&r->calls[i], &r->op);
 }
