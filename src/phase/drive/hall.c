@@ -233,6 +233,7 @@ void hall_run(struct hall *h, struct loop *l, const struct drive_options *o, str
         free(h->steps[i].reason);
         rd_err_free(h->steps[i].err);
     }
+    json_decref(h->mirrored_facts);
     rd_err_free(h->broken);
     rd_err_freep(&h->op.err);
 }

@@ -41,6 +41,7 @@ struct hall {
     uint64_t told_until_ms;
     struct hall_pending pending[PHASE_STEPS_MAX * 2];
     unsigned pending_count;
+    json_t *mirrored_facts;       /* owned: of the mirror as it was found; NULL: none */
     struct rd_err *broken;        /* owned: lock or journal: why the run had to end */
     unsigned signals;
     int signum;                   /* the first */

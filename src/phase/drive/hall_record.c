@@ -25,9 +25,17 @@ static bool in_inventory(const struct hall *h, unsigned i)
     return !h->o->rows[i].core.every_run && !h->o->rows[i].core.look_only;
 }
 
+/* What a LOOK finds again at once (whole objects, rules) is not worth keeping, and would change with
+ * every status. */
+static bool lasts(const json_t *value)
+{
+    return json_is_string(value) || json_is_number(value) || json_is_boolean(value);
+}
+
 json_t *hall_mirror(const struct hall *h)
 {
-    json_t *steps = json_object(), *facts = json_object();
+    json_t *steps = json_object();
+    json_t *facts = h->mirrored_facts ? json_copy(h->mirrored_facts) : json_object();
     for (unsigned i = 0; i < h->o->row_count; i++)
         if (in_inventory(h, i) && h->steps[i].applied)
             json_object_set_new(steps, h->o->rows[i].core.id,
@@ -39,7 +47,7 @@ json_t *hall_mirror(const struct hall *h)
             if (h->o->rows[i].core.publishes & ((fact_set)1 << f))
                 lasting = in_inventory(h, i);
         const json_t *value = json_object_get(h->ctx.facts, step_facts[f]);
-        if (lasting && value)
+        if (lasting && value && lasts(value))
             json_object_set_new(facts, step_facts[f], json_deep_copy(value));
     }
     return rd_json_pack("{s:i, s:o, s:o}", "version", 1, "steps", steps, "facts", facts);
@@ -71,9 +79,11 @@ void hall_inventory_load(struct hall *h)
     h->ctx.history = journal_records(h->journal);
 }
 
-/* What another machine applied is ours too. */
+/* What another machine applied is ours too, and what it learned holds until we learn better. */
 void hall_inventory_merge(struct hall *h, const json_t *mirror)
 {
+    json_decref(h->mirrored_facts);
+    h->mirrored_facts = json_incref(rd_json_get(mirror, "facts", NULL));
     const char *id;
     json_t *step;
     json_object_foreach(rd_json_get(mirror, "steps", NULL), id, step)
