@@ -18,8 +18,7 @@ struct item {
     json_t *live;         /* owned; NULL: not there */
     char *message;        /* owned; of the last verdict */
     enum k8s_status status;
-    uint64_t failed_ms;   /* since when it stands Failed with this message; 0: it does not */
-    uint64_t grace_ms;
+    struct k8s_patience patience; /* how long its trouble has stood */
     enum rd_err_kind kind;
     bool synced;          /* the first list came: absent means absent */
     bool current;         /* reported */
@@ -109,15 +108,10 @@ static void judge(struct waiting *w, struct item *it)
         verdict.message = rd_strdup(it->synced ? "is not there yet" : "not looked at yet");
     }
     bool same = it->message && rd_streq(it->message, verdict.message);
-    if (verdict.status != K8S_FAILED)
-        it->failed_ms = 0;
-    else if (!it->failed_ms || !same)
-        it->failed_ms = now;
+    bool final = k8s_patience_over(&it->patience, &verdict, now);
     bool news = !same || it->status != verdict.status;
     it->status = verdict.status;
-    it->grace_ms = verdict.grace_ms;
-    it->kind = verdict.status == K8S_FAILED && verdict.kind != RD_ERR_INTERNAL ? verdict.kind
-                                                                               : RD_ERR_FAILED;
+    it->kind = verdict.kind;
     rd_str_take(&it->message, verdict.message);
     verdict.message = NULL;
     k8s_verdict_clear(&verdict);
@@ -130,7 +124,7 @@ static void judge(struct waiting *w, struct item *it)
         it->current = false;
         w->left++;
     }
-    if (it->status == K8S_FAILED && now - it->failed_ms >= it->grace_ms)
+    if (final)
         fail_item(w, it);
     else if (news && it->synced)
         say_state(w, it);
@@ -312,6 +306,7 @@ static void clear(struct waiting *w)
     for (size_t i = 0; i < w->count; i++) {
         json_decref(w->items[i].live);
         free(w->items[i].message);
+        k8s_patience_clear(&w->items[i].patience);
     }
     free(w->items);
     k8s_discover_clear(&w->discover);

@@ -63,7 +63,7 @@ bool k8s_judge_event(const json_t *event, struct k8s_verdict *ret);
 struct k8s_patience {
     char *cause;       /* owned; NULL: no trouble seen */
     uint64_t since_ms; /* boot clock: the cause was first seen */
-    uint64_t last_ms;  /* and last seen */
+    uint64_t quiet_ms; /* the good spell began; 0: none since the cause was last seen */
 };
 /* Notes the verdict; true when it is final: its grace has passed. */
 bool k8s_patience_over(struct k8s_patience *p, const struct k8s_verdict *v, uint64_t now_boot_ms);

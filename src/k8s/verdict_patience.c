@@ -6,7 +6,8 @@
 #include "base/text.h"
 #include "k8s/verdict_rule.h"
 
-/* A trouble that was away for longer is a new one. Config Connector retries at most every 120 s,
+/* A trouble that was away for longer is a new one; one that is not spoken of still stands, because
+ * watches are silent while nothing changes. Config Connector retries at most every 120 s,
  * the kubelet's back-off reaches 300 s, but is final long before. */
 #define FORGET_MS (150 * K8S_SECOND_MS)
 
@@ -40,14 +41,18 @@ bool k8s_patience_over(struct k8s_patience *p, const struct k8s_verdict *v, uint
 {
     if (v->status == K8S_CURRENT || v->status == K8S_TERMINATING)
         k8s_patience_clear(p);
-    if (!has_limit(v))
+    if (!has_limit(v)) {
+        if (p->cause != NULL && p->quiet_ms == 0)
+            p->quiet_ms = now_boot_ms;
         return false;
+    }
     char *cause = cause_of(v);
-    bool same = rd_streq(cause, p->cause) && now_boot_ms - p->last_ms <= FORGET_MS;
+    bool same =
+        rd_streq(cause, p->cause) && (p->quiet_ms == 0 || now_boot_ms - p->quiet_ms <= FORGET_MS);
     if (!same)
         p->since_ms = now_boot_ms;
     rd_str_take(&p->cause, cause);
-    p->last_ms = now_boot_ms;
+    p->quiet_ms = 0;
     return now_boot_ms - p->since_ms >= v->grace_ms;
 }
 

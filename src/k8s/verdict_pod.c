@@ -149,8 +149,12 @@ static bool complain_scheduling(const json_t *pod, int64_t now_wall_ms, struct k
     if (age_ms < 0)
         age_ms = k8s_age_ms(rd_json_path_str(pod, "metadata.creationTimestamp"), now_wall_ms);
     bool young = age_ms >= 0 && (uint64_t)age_ms < UNSCHEDULED_MS;
-    if (young || k8s_text_has(text, unbound)) {
+    if (k8s_text_has(text, unbound)) {
         k8s_say(v, K8S_IN_PROGRESS, reason, "no node for it yet: %s", text);
+    } else if (young) {
+        /* Nobody may speak of the pod again, so the limit counts from here on. */
+        k8s_say(v, K8S_IN_PROGRESS, reason, "no node for it yet: %s", text);
+        k8s_limit(v, UNSCHEDULED_MS - (uint64_t)age_ms + K8S_MINUTE_MS, RD_ERR_FAILED);
     } else {
         k8s_say(v, K8S_FAILED, reason, "Unschedulable: no node can take it: %s", text);
         k8s_limit(v, K8S_MINUTE_MS, RD_ERR_FAILED);

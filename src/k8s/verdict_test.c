@@ -192,17 +192,17 @@ static void test_unschedulable_age(void **state)
 #define BORN(t) ",\"creationTimestamp\":\"" t "\""
 #define SINCE(t) ",\"lastTransitionTime\":\"" t "\""
     check(UNSCHEDULABLE(BORN("2023-11-14T22:13:06Z"), "", "no"), K8S_IN_PROGRESS, "Unschedulable",
-          0, RD_ERR_FAILED);
+          61000, RD_ERR_FAILED);
     check(UNSCHEDULABLE(BORN("2023-11-14T22:13:05Z"), "", "no"), K8S_FAILED, "Unschedulable", 60000,
           RD_ERR_FAILED);
     check(UNSCHEDULABLE(BORN("2023-11-14T20:00:00Z"), SINCE("2023-11-14T22:13:10Z"), "no"),
-          K8S_IN_PROGRESS, "Unschedulable", 0, RD_ERR_FAILED);
+          K8S_IN_PROGRESS, "Unschedulable", 65000, RD_ERR_FAILED);
     check(UNSCHEDULABLE("", "", "no"), K8S_FAILED, "Unschedulable", 60000, RD_ERR_FAILED);
     check(UNSCHEDULABLE("", "", "pod has unbound immediate PersistentVolumeClaims"),
           K8S_IN_PROGRESS, "Unschedulable", 0, RD_ERR_FAILED);
     /* A clock behind the server's makes the pod young, not ancient. */
     check(UNSCHEDULABLE(BORN("2024-01-01T00:00:00Z"), "", "no"), K8S_IN_PROGRESS, "Unschedulable",
-          0, RD_ERR_FAILED);
+          75000, RD_ERR_FAILED);
 }
 
 static void test_replica_failure(void **state)
@@ -307,11 +307,16 @@ static void test_patience(void **state)
     assert_false(k8s_patience_over(&p, &late, start + 70000));
     assert_false(k8s_patience_over(&p, &late, start + 99999));
     assert_true(k8s_patience_over(&p, &late, start + 100000));
-    assert_false(k8s_patience_over(&p, &late, start + 400000));
+    /* Silence is not a good spell. */
+    assert_true(k8s_patience_over(&p, &late, start + 900000));
+    assert_false(k8s_patience_over(&p, &work, start + 900001));
+    assert_true(k8s_patience_over(&p, &late, start + 1050001));
+    assert_false(k8s_patience_over(&p, &work, start + 1050002));
+    assert_false(k8s_patience_over(&p, &late, start + 1200003));
 
-    assert_false(k8s_patience_over(&p, &good, start + 410000));
+    assert_false(k8s_patience_over(&p, &good, start + 1210000));
     assert_null(p.cause);
-    assert_true(k8s_patience_over(&p, &dead, start + 420000));
+    assert_true(k8s_patience_over(&p, &dead, start + 1220000));
     k8s_patience_clear(&p);
 }
 

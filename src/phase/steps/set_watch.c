@@ -25,8 +25,7 @@ struct set_watch {
     json_t *live;          /* title -> object, of the set's kinds */
     json_t *pods;          /* "ns/name" -> pod */
     struct op_timer grace; /* wakes when a complaint may have become final */
-    char *complaint;       /* the standing one */
-    uint64_t complaint_since_ms;
+    struct k8s_patience patience; /* how long it has stood */
     bool started, ending;
 };
 
@@ -39,7 +38,7 @@ static void watch_free(void *priv)
     manifest_list_clear(&x->list);
     json_decref(x->live);
     json_decref(x->pods);
-    free(x->complaint);
+    k8s_patience_clear(&x->patience);
     free(x);
 }
 
@@ -146,21 +145,16 @@ static void set_end(struct set_watch *x)
     op_cancel_children(&x->s->op);
 }
 
-/* A failure with grace ends the watch once it stood for that long. */
+/* Shows what is waited for; trouble with a limit ends the watch once it stood for that long. */
 static void complain(struct set_watch *x, const struct k8s_verdict *v, const char *title)
 {
     uint64_t now = op_now_ms(&x->s->op);
     RD_AUTOFREE char *text = rd_asprintf("%s: %s", title, v->message);
-    /* Two reasons of one trouble (ErrImagePull, ImagePullBackOff) take turns: the resource is the key. */
-    if (!rd_streq(x->complaint, title)) {
-        rd_str_dup(&x->complaint, title);
-        x->complaint_since_ms = now;
-    }
     step_note(x->s, "%s", text);
-    uint64_t stood = now - x->complaint_since_ms;
-    if (stood < v->grace_ms) {
-        if (!op_running(&x->grace.op))
-            (void)op_timer_start(&x->grace, &x->s->op, v->grace_ms - stood + 10);
+    if (!k8s_patience_over(&x->patience, v, now)) {
+        uint64_t wake = k8s_patience_wake_ms(&x->patience, v);
+        if (wake != RD_NEVER && !op_running(&x->grace.op))
+            (void)op_timer_start(&x->grace, &x->s->op, wake - now + 10);
         return;
     }
     x->s->why = rd_err_new(v->kind, "%s", text);
@@ -191,17 +185,13 @@ static void evaluate(struct set_watch *x)
         }
         struct k8s_verdict pod = {0};
         RD_AUTOFREE char *pod_title = NULL;
-        if (v.status == K8S_FAILED) {
+        /* What a pod says is nearer to the cause than the counts of its workload. */
+        if (v.status == K8S_FAILED || !pod_complaint(x, live, &pod, &pod_title))
             complain(x, &v, title);
-        } else if (pod_complaint(x, live, &pod, &pod_title) && pod.status == K8S_FAILED) {
+        else if (pod.status == K8S_FAILED || v.grace_ms == 0)
             complain(x, &pod, pod_title);
-        } else if (pod_title) {
-            rd_str_take(&x->complaint, NULL);
-            step_note(x->s, "%s: %s", pod_title, pod.message);
-        } else {
-            rd_str_take(&x->complaint, NULL);
-            step_note(x->s, "%s: %s", title, v.message);
-        }
+        else
+            complain(x, &v, title);
         k8s_verdict_clear(&pod);
         k8s_verdict_clear(&v);
         return;
