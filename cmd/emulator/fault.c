@@ -1,0 +1,141 @@
+#include "fault.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DELAY_DEFAULT_MS = 5000 };
+
+static bool parse_effect(const char *s, struct emu_fault *ret, struct rd_err **reterr)
+{
+    static const struct {
+        const char *word;
+        enum emu_effect effect;
+    } words[] = {{"reset", EMU_RESET},
+                 {"drop-reply", EMU_DROP_REPLY},
+                 {"half", EMU_HALF},
+                 {"op-fail", EMU_OP_FAIL}};
+    for (size_t i = 0; i < RD_ARRAY_LEN(words); i++) {
+        if (rd_streq(s, words[i].word)) {
+            *ret = (struct emu_fault){.effect = words[i].effect};
+            return true;
+        }
+    }
+    if (rd_streq(s, "delay")) {
+        *ret = (struct emu_fault){.effect = EMU_DELAY, .delay_ms = DELAY_DEFAULT_MS};
+        return true;
+    }
+    if (rd_starts_with(s, "delay=")) {
+        *ret = (struct emu_fault){.effect = EMU_DELAY};
+        if (rd_duration_parse(s + strlen("delay="), &ret->delay_ms))
+            return true;
+    }
+    if (strspn(s, "0123456789") == 3 && s[3] == '\0' && s[0] >= '3' && s[0] <= '5') {
+        *ret = (struct emu_fault){.effect = EMU_STATUS, .status = atoi(s)};
+        return true;
+    }
+    return rd_fail(reterr, RD_ERR_INPUT,
+                   "fault effect \"%s\" is none of 300..599, reset, drop-reply, half, op-fail, "
+                   "delay[=DURATION]",
+                   s);
+}
+
+static bool parse_when(const char *s, struct emu_fault_rule *r, struct rd_err **reterr)
+{
+    char *end = NULL;
+    size_t digits = strspn(s, "0123456789");
+    if (digits > 0 && s[digits] == '\0') {
+        errno = 0;
+        r->nth = strtoull(s, NULL, 10);
+        if (errno == 0 && r->nth > 0)
+            return true;
+    } else if (digits > 0 || s[0] == '.') {
+        r->rate = strtod(s, &end);
+        if (rd_streq(end, "%")) {
+            r->rate /= 100;
+            end++;
+        }
+        if (*end == '\0' && r->rate >= 0 && r->rate <= 1)
+            return true;
+    }
+    return rd_fail(reterr, RD_ERR_INPUT, "\"@%s\" is neither a number of a request nor a rate", s);
+}
+
+static bool parse_rule(char *text, struct emu_fault_rule *r, struct rd_err **reterr)
+{
+    char *space = strchr(text, ' ');
+    if (space == NULL || space == text)
+        return rd_fail(reterr, RD_ERR_INPUT, "fault \"%s\" is not METHOD path-glob:effect", text);
+    *space = '\0';
+    char *glob = space + 1 + strspn(space + 1, " ");
+    char *colon = strrchr(glob, ':'); /* paths have colons of their own: the last one counts */
+    if (colon == NULL || colon == glob)
+        return rd_fail(reterr, RD_ERR_INPUT, "fault \"%s %s\" has no effect", text, glob);
+    *colon = '\0';
+    char *at = strchr(colon + 1, '@');
+    if (at != NULL)
+        *at = '\0';
+    *r = (struct emu_fault_rule){.rate = 1};
+    if (!parse_effect(colon + 1, &r->fault, reterr))
+        return false;
+    if (at != NULL && !parse_when(at + 1, r, reterr))
+        return false;
+    r->method = rd_strdup(text);
+    r->glob = rd_strdup(glob);
+    return true;
+}
+
+bool emu_faults_parse(struct emu_faults *f, const char *spec, struct rd_err **reterr)
+{
+    struct rd_strv parts = {0};
+    rd_strv_split(&parts, spec, ";\n");
+    bool ok = true;
+    for (size_t i = 0; ok && i < parts.len; i++) {
+        char *text = parts.v[i] + strspn(parts.v[i], " ");
+        for (size_t n = strlen(text); n > 0 && text[n - 1] == ' '; n--)
+            text[n - 1] = '\0';
+        if (*text == '\0')
+            continue;
+        struct emu_fault_rule rule;
+        ok = parse_rule(text, &rule, reterr);
+        if (ok) {
+            f->rules = rd_reallocarray(f->rules, f->count + 1, sizeof(*f->rules));
+            f->rules[f->count++] = rule;
+        }
+    }
+    rd_strv_clear(&parts);
+    return ok;
+}
+
+struct emu_fault emu_faults_pick(struct emu_faults *f, const char *api, const char *method,
+                                 const char *path, double random)
+{
+    struct emu_fault picked = {.effect = EMU_NONE};
+    RD_AUTOFREE char *full = rd_asprintf("%s%s", api, path);
+    for (size_t i = 0; i < f->count; i++) {
+        struct emu_fault_rule *r = &f->rules[i];
+        if (!rd_streq(r->method, "*") && !rd_streq(r->method, method))
+            continue;
+        if (!rd_glob_match(r->glob, path) && !rd_glob_match(r->glob, full))
+            continue;
+        r->seen++;
+        bool strikes = r->nth > 0 ? r->seen == r->nth : random < r->rate;
+        if (strikes && picked.effect == EMU_NONE)
+            picked = r->fault;
+    }
+    return picked;
+}
+
+void emu_faults_clear(struct emu_faults *f)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        free(f->rules[i].method);
+        free(f->rules[i].glob);
+    }
+    free(f->rules);
+    *f = (struct emu_faults){0};
+}

@@ -1,0 +1,76 @@
+#include "fault.h"
+
+#include <stdio.h>
+
+#include "base/test.h"
+
+static void test_parse(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *spec;
+        size_t count;
+        const char *error; /* NULL: fine */
+    } rows[] = {
+        {"POST /v1/*/clusters:503", 1, NULL},
+        {"POST /v1/projects/*:setIamPolicy:429@0.2", 1, NULL},
+        {"GET *:reset@3; * container/*:drop-reply@50%;", 2, NULL},
+        {"GET *:delay=250ms@1\nGET *:half", 2, NULL},
+        {"", 0, NULL},
+        {"GET", 0, "METHOD path-glob:effect"},
+        {"GET /x", 0, "has no effect"},
+        {"GET /x:explode", 0, "explode"},
+        {"GET /x:200", 0, "200"},
+        {"GET /x:503@0", 0, "@0"},
+        {"GET /x:503@1.5", 0, "@1.5"},
+        {"GET /x:503@-1", 0, "@-1"},
+        {"GET /x:delay=fast", 0, "delay=fast"},
+    };
+    for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
+        struct emu_faults f = {0};
+        struct rd_err *err = NULL;
+        bool ok = emu_faults_parse(&f, rows[i].spec, &err);
+        if (rows[i].error != NULL) {
+            rd_check_err(rows[i].spec, &err, RD_ERR_INPUT, rows[i].error);
+        } else {
+            rd_check_int(rows[i].spec, ok, true);
+            rd_check_int(rows[i].spec, (long long)f.count, (long long)rows[i].count);
+        }
+        emu_faults_clear(&f);
+    }
+}
+
+static void test_pick(void **state)
+{
+    (void)state;
+    struct emu_faults f = {0};
+    struct rd_err *err = NULL;
+    assert_true(emu_faults_parse(&f,
+                                 "GET /a/*:503@2; POST */policy:setIt:409; * file/v1/x:reset@0.5",
+                                 &err));
+    static const struct {
+        const char *api, *method, *path;
+        double random;
+        enum emu_effect want;
+    } rows[] = {
+        {"x", "GET", "/a/b", 0, EMU_NONE},      {"x", "PUT", "/a/b", 0, EMU_NONE},
+        {"x", "GET", "/a/c", 0, EMU_STATUS},    {"x", "GET", "/a/b", 0, EMU_NONE},
+        {"x", "POST", "/v1/policy:setIt", 0, EMU_STATUS},
+        {"file", "GET", "/v1/x", 0.49, EMU_RESET}, {"file", "GET", "/v1/x", 0.5, EMU_NONE},
+        {"other", "GET", "/v1/x", 0, EMU_NONE},
+    };
+    for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
+        struct emu_fault got =
+            emu_faults_pick(&f, rows[i].api, rows[i].method, rows[i].path, rows[i].random);
+        char row[16];
+        snprintf(row, sizeof(row), "row %zu", i);
+        rd_check_int(row, got.effect, rows[i].want);
+    }
+    emu_faults_clear(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_pick)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

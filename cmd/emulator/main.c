@@ -1,0 +1,152 @@
+/* raydeploy-emulator: see docs/emulator.md. */
+#include "server.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/text.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct app {
+    struct emu emu;
+    uv_loop_t loop;
+    uv_signal_t sigs[3];
+};
+
+static void write_state(struct app *a)
+{
+    json_t *dump = emu_store_dump(&a->emu.store);
+    RD_AUTOFREE char *text = json_dumps(dump, JSON_INDENT(2));
+    json_decref(dump);
+    RD_AUTOFREE char *path = rd_path_join(a->emu.dir, "state.json");
+    RD_AUTOERR struct rd_err *err = NULL;
+    if (text == NULL || !rd_file_write_atomic(path, text, strlen(text), 0644, &err))
+        fprintf(stderr, "raydeploy-emulator: %s\n", err == NULL ? "cannot dump" : err->message);
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct app *a = handle->data;
+    if (signum == SIGUSR1)
+        write_state(a);
+    else
+        uv_stop(&a->loop);
+}
+
+static void on_hello(struct emu_req *req, void *arg)
+{
+    (void)arg;
+    emu_reply_json(req, 200, rd_json_pack("{s:s}", "path", req->msg.path));
+}
+
+static bool start(struct app *a, struct rd_err **reterr)
+{
+    struct emu *e = &a->emu;
+    if (!rd_dir_make(e->dir, reterr))
+        return false;
+    e->server = emu_server_new(e, reterr);
+    if (e->server == NULL)
+        return false;
+    RD_AUTOFREE char *ca = rd_path_join(e->dir, "ca.pem");
+    const char *pem = emu_server_ca_pem(e->server);
+    if (!rd_file_write_atomic(ca, pem, strlen(pem), 0644, reterr))
+        return false;
+    struct emu_listener *l = emu_listen(e, "hello", true, on_hello, NULL, reterr);
+    if (l == NULL)
+        return false;
+    fprintf(stderr, "https://127.0.0.1:%d\n", emu_listener_port(l));
+    return true;
+}
+
+static int usage(FILE *out, int code)
+{
+    fputs("usage: raydeploy-emulator --dir DIR [--seed N] [--speed X] [--faults SPEC]...\n", out);
+    return code;
+}
+
+static bool parse_args(struct app *a, int argc, char **argv, struct rd_err **reterr, double *speed)
+{
+    static const struct option options[] = {
+        {"dir", required_argument, NULL, 'd'},    {"seed", required_argument, NULL, 's'},
+        {"speed", required_argument, NULL, 'x'},  {"faults", required_argument, NULL, 'f'},
+        {"help", no_argument, NULL, 'h'},         {0}};
+    char *end = NULL;
+    int c;
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (c) {
+        case 'd':
+            a->emu.dir = optarg;
+            break;
+        case 's':
+            a->emu.rand = strtoull(optarg, &end, 10);
+            if (*end != '\0' || end == optarg)
+                return rd_fail(reterr, RD_ERR_INPUT, "--seed %s is not a number", optarg);
+            break;
+        case 'x':
+            *speed = strtod(optarg, &end);
+            if (*end != '\0' || end == optarg || !(*speed > 0 && *speed <= 1e6))
+                return rd_fail(reterr, RD_ERR_INPUT, "--speed %s is not a positive number", optarg);
+            break;
+        case 'f':
+            if (!emu_faults_parse(&a->emu.faults, optarg, reterr))
+                return false;
+            break;
+        case 'h':
+            exit(usage(stdout, 0));
+        default:
+            exit(usage(stderr, 2));
+        }
+    }
+    if (a->emu.dir == NULL || optind != argc)
+        exit(usage(stderr, 2));
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    rd_alloc_init();
+    signal(SIGPIPE, SIG_IGN);
+    struct app *a = rd_calloc(1, sizeof(*a));
+    double speed = 1;
+    RD_AUTOERR struct rd_err *err = NULL;
+    a->emu.project = "demo-project";
+    a->emu.project_number = "123456789012";
+    if (!parse_args(a, argc, argv, &err, &speed)) {
+        fprintf(stderr, "raydeploy-emulator: %s\n", err->message);
+        return 2;
+    }
+    uv_loop_init(&a->loop);
+    a->emu.loop = &a->loop;
+    emu_clock_init(&a->emu.clock, &a->loop, speed);
+    emu_store_init(&a->emu.store);
+    static const int signums[] = {SIGINT, SIGTERM, SIGUSR1};
+    for (size_t i = 0; i < RD_ARRAY_LEN(signums); i++) {
+        uv_signal_init(&a->loop, &a->sigs[i]);
+        a->sigs[i].data = a;
+        uv_signal_start(&a->sigs[i], on_signal, signums[i]);
+    }
+    int code = 0;
+    if (start(a, &err)) {
+        puts("ready");
+        fflush(stdout);
+        uv_run(&a->loop, UV_RUN_DEFAULT);
+        write_state(a);
+    } else {
+        fprintf(stderr, "raydeploy-emulator: %s\n", err->message);
+        code = 1;
+    }
+    emu_clock_close(&a->emu.clock);
+    for (size_t i = 0; i < RD_ARRAY_LEN(signums); i++)
+        uv_close((uv_handle_t *)&a->sigs[i], NULL);
+    emu_server_free(a->emu.server);
+    uv_run(&a->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&a->loop);
+    emu_store_clear(&a->emu.store);
+    emu_faults_clear(&a->emu.faults);
+    free(a);
+    return code;
+}
