@@ -1,6 +1,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "k8s/batch_internal.h"
+#include "k8s/noop.h"
 
 #include <string.h>
 
@@ -129,6 +130,22 @@ static bool type_missing(const struct k8s_call *k, const struct rd_err *err)
            k8s_what_is_missing(r->status, r->resp.data, r->resp.len) == K8S_MISSING_TYPE;
 }
 
+/* What was read shows that an apply would find nothing to do: the write is saved. */
+static bool nothing_to_do(struct batch_work *w)
+{
+    struct batch_item *item = w->item;
+    struct k8s_batch *b = item->batch;
+    struct rd_err *err RD_AUTOERR = NULL;
+    const char *manager = b->field_manager ? b->field_manager : K8S_FIELD_MANAGER;
+    if (!w->live || !k8s_apply_is_noop(batch_intent(item), w->live, manager) ||
+        (is_crd(item) && !crd_decided(w->live, &err)))
+        return false;
+    w->result = json_incref(w->live);
+    if (b->verb == K8S_BATCH_DIFF)
+        w->changes = json_array();
+    return true;
+}
+
 static void looked(struct batch_work *w)
 {
     struct batch_item *item = w->item;
@@ -160,7 +177,10 @@ static void looked(struct batch_work *w)
     }
     if (b->amend && !item->amended)
         item->amended = b->amend(b, item->index, item->object, w->live);
-    apply(w, b->force);
+    if (nothing_to_do(w))
+        end(w, K8S_OUT_UNCHANGED, NULL);
+    else
+        apply(w, b->force);
 }
 
 /* A refused apply that may go on all the same. */

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#define RAYCLUSTER_CRD "rayclusters.ray.io"
 #define CRDS_PATH "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 /* ---- LOOK and START go through the chart first; the set machinery does the rest ---- */
@@ -16,21 +17,20 @@ struct crds_op {
     struct step_op *s;
     void (*then)(struct step_op *s, struct op *parent, const struct set_options *o);
     struct op *parent;
-    struct k8s_call live;
+    struct k8s_call live, foreign;
     struct chart_fetch fetch;
     struct residue residue;
     int state;
 };
 
-enum { ST_BEGIN, ST_LIVE, ST_FETCH, ST_SET, ST_RESIDUE };
+enum { ST_BEGIN, ST_LIVE, ST_FOREIGN, ST_RESIDUE };
 
 /* The chart is read once a run; the session keeps it (kilobytes of YAML a verb would add up). */
 static json_t *session_crds(struct step_ctx *ctx)
 {
-    json_t **slot = (json_t **)&ctx->session;
-    if (!*slot)
-        *slot = json_object();
-    return json_object_get(*slot, "crds");
+    if (!ctx->session)
+        ctx->session = json_object();
+    return json_object_get(ctx->session, "crds");
 }
 
 static void session_keep(struct step_ctx *ctx, const struct manifest_list *crds)
@@ -50,7 +50,7 @@ static void session_keep(struct step_ctx *ctx, const struct manifest_list *crds)
         json_array_append(list, crd);
     }
     (void)session_crds(ctx);
-    json_object_set_new((json_t *)ctx->session, "crds", list);
+    json_object_set_new(ctx->session, "crds", list);
 }
 
 static bool crds_render(struct step_op *s, struct manifest_list *out, struct rd_err **reterr)
@@ -73,7 +73,7 @@ static bool undo_render(struct step_op *s, struct manifest_list *out, struct rd_
 {
     size_t i;
     const json_t *crd;
-    json_array_foreach(json_object_get((json_t *)s->ctx->session, "live-crds"), i, crd)
+    json_array_foreach(json_object_get(s->ctx->session, "live-crds"), i, crd)
         if (!manifest_add(out, json_incref((json_t *)crd), "the cluster", 1, reterr))
             return false;
     return true;
@@ -85,6 +85,7 @@ static void crds_free(void *priv)
 {
     struct crds_op *x = priv;
     k8s_call_clear(&x->live);
+    k8s_call_clear(&x->foreign);
     chart_fetch_clear(&x->fetch);
     residue_clear(&x->residue);
     free(x);
@@ -98,7 +99,7 @@ static json_t *ray_crds(const json_t *list)
     json_t *crd;
     json_array_foreach(json_object_get(list, "items"), i, crd)
     {
-        if (!rd_streq(rd_json_path_str(crd, "spec.group"), "ray.io"))
+        if (!rd_ends_with(rd_json_path_str(crd, "metadata.name"), ".ray.io"))
             continue;
         json_object_set_new(crd, "apiVersion", json_string("apiextensions.k8s.io/v1"));
         json_object_set_new(crd, "kind", json_string("CustomResourceDefinition"));
@@ -107,34 +108,36 @@ static json_t *ray_crds(const json_t *list)
     return out;
 }
 
-/* Somebody else's CRDs: fit or refuse. False when ours, or none, are there. */
-static bool judge_foreign(struct step_op *s, const json_t *crds)
+/* Somebody else's RayCluster CRD? False when ours, or none, are there. */
+static bool is_foreign(const struct config *c, const json_t *crds)
 {
-    const struct config *c = s->ctx->config;
     size_t i;
-    const json_t *crd, *foreign = NULL;
+    const json_t *crd;
+    bool foreign = false;
     json_array_foreach(crds, i, crd)
     {
         if (names_is_ours(c, crd))
             return false;
-        if (rd_streq(rd_json_path_str(crd, "spec.names.kind"), "RayCluster"))
-            foreign = crd;
+        foreign = foreign || rd_streq(rd_json_path_str(crd, "metadata.name"), RAYCLUSTER_CRD);
     }
-    if (!foreign || c->adopt)
-        return false;
+    return foreign && !c->adopt;
+}
+
+/* Fit or refuse. */
+static void judge_foreign(struct step_op *s, const json_t *crd)
+{
     const char *missing = NULL;
-    if (kuberay_crd_fits(foreign, &missing)) {
+    if (kuberay_crd_fits(crd, &missing)) {
         step_end(s, FOUND_READY, "CRDs of another KubeRay installation are used and left alone");
-        return true;
+        return;
     }
     struct rd_err *err = rd_err_new(RD_ERR_FOREIGN,
                                     "the cluster has KubeRay CRDs that are not ours and lack %s",
                                     missing);
     rd_err_hint(err, "Upgrade that KubeRay to 1.5.1 or newer (CRDs included: Helm never upgrades "
                      "them), or let this deployment take its CRDs over with --adopt.");
-    rd_err_resource(err, "CustomResourceDefinition/rayclusters.ray.io");
+    rd_err_resource(err, "CustomResourceDefinition/" RAYCLUSTER_CRD);
     step_end_error(s, err);
-    return true;
 }
 
 /* Going down nobody needs the chart: what is there and carries our mark is what there is to undo. */
@@ -170,9 +173,19 @@ static void ask_live(struct crds_op *x)
     struct k8s_client *c = x->s->ctx->workload;
     RD_AUTOFREE char *url = rd_asprintf("%s%s", k8s_client_server(c), CRDS_PATH);
     k8s_call_init(&x->live, c, "GET", url);
-    /* Four CRDs of KubeRay are 1.2 MB; others' add to it. */
+    /* Names and labels tell whose they are; four whole CRDs of KubeRay are 1.2 MB. */
     x->live.http.req.resp.max = (size_t)128 << 20;
+    x->live.metadata_only = true;
+    x->live.collection = true;
     k8s_call_start(&x->live, &x->s->op);
+}
+
+static void ask_foreign(struct crds_op *x)
+{
+    struct k8s_client *c = x->s->ctx->workload;
+    RD_AUTOFREE char *url = rd_asprintf("%s%s/%s", k8s_client_server(c), CRDS_PATH, RAYCLUSTER_CRD);
+    k8s_call_init(&x->foreign, c, "GET", url);
+    k8s_call_start(&x->foreign, &x->s->op);
 }
 
 static void crds_step(struct op *op)
@@ -201,7 +214,7 @@ static void crds_step(struct op *op)
         RD_AUTOJSON json_t *crds = ray_crds(x->live.result);
         if (s->verb == VERB_UNDO) {
             (void)session_crds(s->ctx);
-            json_object_set((json_t *)s->ctx->session, "live-crds", crds);
+            json_object_set(s->ctx->session, "live-crds", crds);
             x->state = ST_RESIDUE;
             residue_ray_objects(&x->residue, op, s->ctx, NULL);
             return;
@@ -210,8 +223,12 @@ static void crds_step(struct op *op)
             look_down(s, crds);
             return;
         }
-        if (s->verb == VERB_LOOK && judge_foreign(s, crds))
+        if (s->verb == VERB_LOOK && is_foreign(s->ctx->config, crds)) {
+            op_cancel(&x->fetch.op); /* nobody needs our chart then */
+            x->state = ST_FOREIGN;
+            ask_foreign(x);
             return;
+        }
         if ((err = op_take_err(&x->fetch.op))) {
             step_end_error(s, err);
             return;
@@ -223,6 +240,14 @@ static void crds_step(struct op *op)
         hand_over(x, &crds_set);
         return;
     }
+    case ST_FOREIGN:
+        if (op_has_children(op))
+            return;
+        if ((err = op_take_err(&x->foreign.op)))
+            step_end_error(s, err);
+        else
+            judge_foreign(s, x->foreign.result);
+        return;
     case ST_RESIDUE:
         if ((err = op_take_err(&x->residue.op))) {
             step_end_error(s, err);

@@ -421,20 +421,21 @@ bool values_fill(const struct step_ctx *ctx, struct template_values *v, struct r
     SET("dns_peers", dns_peers(c));
     SET("prometheus_peers", prometheus_peers(c));
     SET_STR("monitoring_namespace", c->monitoring.ns);
+    /* Going down, objects are known by name alone. */
     const json_t *egress = step_fact(ctx, "api.egress");
-    if (egress)
-        SET("api_server_egress", json_incref((json_t *)egress));
+    if (egress || ctx->going_down)
+        SET("api_server_egress", egress ? json_incref((json_t *)egress) : json_array());
 
     const json_t *modes = step_fact(ctx, "volume.modes");
-    if (modes)
-        SET("volume_access_modes", json_incref((json_t *)modes));
+    if (modes || ctx->going_down)
+        SET("volume_access_modes", modes ? json_incref((json_t *)modes) : json_array());
     RD_AUTOFREE char *size = c->target == TARGET_LOCAL
                                  ? rd_strdup("1Gi")
                                  : rd_asprintf("%" JSON_INTEGER_FORMAT "Gi", c->filestore.capacity_gb);
     SET_STR("volume_size", size);
     const json_t *ip = step_fact(ctx, "filestore.ip");
-    if (ip) {
-        SET("filestore_ip", json_incref((json_t *)ip));
+    if (ip || ctx->going_down) {
+        SET("filestore_ip", ip ? json_incref((json_t *)ip) : json_string("192.0.2.1"));
         SET_STR("filestore_path", "/share");
     }
     return fill_cluster(ctx, v, reterr);
