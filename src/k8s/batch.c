@@ -120,14 +120,14 @@ static void link_needs(struct k8s_batch *b)
     for (size_t i = 0; i < b->count; i++)
         objects[i] = s->items[i].object;
     struct k8s_order order;
-    k8s_order_init(&order, objects, b->count);
+    if (b->verb == K8S_BATCH_DELETE)
+        k8s_order_init_delete(&order, objects, b->count);
+    else
+        k8s_order_init(&order, objects, b->count);
     for (size_t i = 0; i < b->count; i++) {
         for (size_t j = 0; j < order.need_len[i]; j++) {
-            size_t need = order.needs[i][j];
-            size_t first = b->verb == K8S_BATCH_DELETE ? i : need;
-            size_t later = b->verb == K8S_BATCH_DELETE ? need : i;
-            add_after(&s->items[first], later);
-            s->items[later].blocked_by++;
+            add_after(&s->items[order.needs[i][j]], i);
+            s->items[i].blocked_by++;
         }
     }
     k8s_order_clear(&order);
