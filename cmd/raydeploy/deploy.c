@@ -210,20 +210,22 @@ int deploy_run(struct deploy *d, enum phase_goal_kind kind, step_set want, step_
         .no_lock = kind == GOAL_LOOK,
         .dry_run = kind == GOAL_LOOK,
         .session = session,
-        .resume_command = d->resume,
     };
     drive_run(d->v->loop, &o, &d->result);
     if (!d->result.err)
         return d->result.exit_code;
     int code = d->result.exit_code;
     struct rd_err *err = rd_err_dup(d->result.err);
-    if (err->kind == RD_ERR_CANCELLED) {
-        rd_err_free(err);
-        rd_str_take(&d->v->result, rd_asprintf("interrupted, and stopped cleanly; to go on: %s",
+    bool stopped = err->kind == RD_ERR_CANCELLED;
+    if (stopped || rd_err_transient(err->kind))
+        rd_str_take(&d->v->result, rd_asprintf("%s: %s",
+                                               stopped ? "interrupted, and stopped cleanly; to go on"
+                                                       : "to go on from here",
                                                d->resume));
-    } else {
+    if (stopped)
+        rd_err_free(err);
+    else
         rd_err_keep(&d->v->failure, &err);
-    }
     return code;
 }
 

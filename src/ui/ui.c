@@ -160,6 +160,8 @@ static void show_step(struct ui *u, const struct phase_note *n)
     if (s->rechecking && n->state == NOTE_DONE)
         return;
     s->rechecking = false;
+    if (rd_streq(n->detail, "cancelled") && !s->begun_ms)
+        return; /* it never began, and the end says why */
     bool changed = !s->seen || s->state != n->state;
     bool over = n->state == NOTE_DONE || n->state == NOTE_FAILED || n->state == NOTE_UNDONE ||
                 n->state == NOTE_SKIPPED;
@@ -374,7 +376,7 @@ static void show_result(struct ui *u)
         RD_AUTOBUF struct rd_buf b = RD_BUF_INIT(LINE_MAX);
         if (u->result_error)
             ui_error_text(u->result_error, u->color, &b);
-        if (u->result_message && (u->mode != UI_QUIET || u->result_error)) {
+        if (u->result_message && (u->mode != UI_QUIET || u->exit_code != 0)) {
             RD_AUTOBUF struct rd_buf safe = RD_BUF_INIT(LINE_MAX);
             rd_redact(&safe, u->result_message, strlen(u->result_message));
             rd_text_escape(&b, rd_buf_str(&safe), safe.len, true);
