@@ -45,6 +45,7 @@ type options struct {
 	maxRaylets  int
 	shmMB       int
 	nodes       int
+	autoscaler  bool
 }
 
 // rig is what the parts of riglet share.
@@ -84,6 +85,7 @@ func runMain(args []string) error {
 	flags.StringVar(&r.operator, "operator", "", "KubeRay operator; empty: it is played")
 	flags.IntVar(&r.maxRaylets, "max-raylets", 4, "how many real Ray nodes at most")
 	flags.IntVar(&r.shmMB, "shm-mb", 256, "cap of /dev/shm in a real pod")
+	flags.BoolVar(&r.autoscaler, "autoscaler", false, "run Ray's autoscaler too")
 	flags.IntVar(&r.nodes, "nodes", 3, "how many nodes there are")
 	if err := flags.Parse(args); err != nil {
 		return err
