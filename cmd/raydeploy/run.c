@@ -81,11 +81,18 @@ static void on_warning(void *ctx, const char *text)
     verb_say(ctx, NOTE_WARN, "%s", text);
 }
 
+static void on_retry(void *ctx, const struct rd_err *why, uint64_t delay_ms)
+{
+    char text[32];
+    rd_duration_text(delay_ms, text);
+    verb_say(ctx, NOTE_WARN, "%s; trying again in %s", why->message, text);
+}
+
 struct k8s_client *verb_connect(struct verb_ctx *v, struct rd_err **reterr)
 {
     struct k8s_config_options where = {.path = v->config.kubeconfig, .context = v->config.context};
     struct k8s_client_options o = {.observe = on_request, .observe_ctx = v, .warn = on_warning,
-                                   .warn_ctx = v};
+                                   .warn_ctx = v, .retry = on_retry, .retry_ctx = v};
     if (!k8s_config_load(&where, &o.config, reterr))
         return NULL;
     return k8s_client_new(v->loop, &o);

@@ -9,6 +9,8 @@
 /* A webhook whose pods start, or storage that moves: reference 4.3. */
 #define SHAKY_MS 60000
 
+#define TOLD_AGAIN_MS 10000
+
 enum { CALL_BEGIN, CALL_QUEUED, CALL_SENT };
 
 static const char *call_verb(const struct k8s_call *k)
@@ -86,6 +88,19 @@ static enum call_judgement call_judge(struct http_call *h, struct rd_err **ret_e
     return verdict;
 }
 
+static void call_retried(struct http_call *h, const struct rd_err *why, uint64_t delay_ms)
+{
+    struct k8s_call *k = container_of(h, struct k8s_call, http);
+    struct k8s_client *c = k->client;
+    uint64_t now = op_now_ms(&k->op);
+    const char *reason = why->remote ? why->remote : why->message;
+    if (!c->retry || (rd_streq(c->retried, reason) && now - c->retried_ms < TOLD_AGAIN_MS))
+        return;
+    rd_str_dup(&c->retried, reason);
+    c->retried_ms = now;
+    c->retry(c->retry_ctx, why, delay_ms);
+}
+
 void k8s_call_init(struct k8s_call *k, struct k8s_client *c, const char *method, const char *url)
 {
     RD_ASSERT(!op_running(&k->op));
@@ -95,6 +110,7 @@ void k8s_call_init(struct k8s_call *k, struct k8s_client *c, const char *method,
     k->http.policy = &retry_kubernetes;
     k->http.idem = rd_streq(method, "POST") ? RETRY_ONCE : RETRY_SAFE;
     k->http.judge = call_judge;
+    k->http.on_retry = call_retried;
     k->http.req.resp.max = K8S_PAGE_MAX;
     k8s_client_decorate(c, &k->http.req);
     rd_list_init(&k->waiting);

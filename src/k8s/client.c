@@ -50,6 +50,8 @@ struct k8s_client *k8s_client_new(struct loop *l, struct k8s_client_options *tak
     c->warn = take->warn;
     c->warn_ctx = take->warn_ctx;
     c->warned = json_object();
+    c->retry = take->retry;
+    c->retry_ctx = take->retry_ctx;
     /* Never a name that starts with curl, Wget or Mozilla: those get pretty-printed streams. */
     c->user_agent = rd_strdup("raydeploy/" RAYDEPLOY_VERSION " (linux/" ARCH ")");
     k8s_mapping_init(c);
@@ -69,6 +71,7 @@ void k8s_client_free(struct k8s_client *c)
     k8s_mapping_clear(c);
     json_decref(c->warned);
     rd_freep(&c->user_agent);
+    rd_freep(&c->retried);
     rd_freep(&c->version);
     rd_freep(&c->etag[0]);
     rd_freep(&c->etag[1]);

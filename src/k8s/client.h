@@ -22,6 +22,9 @@ struct k8s_client_options {
     /* Called once per distinct Warning header text. May be NULL. */
     void (*warn)(void *ctx, const char *text);
     void *warn_ctx;
+    /* Called when a request has to be tried again, at most each 10 s for the same reason. May be NULL. */
+    void (*retry)(void *ctx, const struct rd_err *why, uint64_t delay_ms);
+    void *retry_ctx;
 };
 struct k8s_client *k8s_client_new(struct loop *l, struct k8s_client_options *take);
 void k8s_client_free(struct k8s_client *c);

@@ -29,6 +29,10 @@ struct k8s_client {
     void (*warn)(void *ctx, const char *text);
     void *warn_ctx;
     json_t *warned; /* texts already told, as keys */
+    void (*retry)(void *ctx, const struct rd_err *why, uint64_t delay_ms);
+    void *retry_ctx;
+    char *retried;       /* what was told last */
+    uint64_t retried_ms; /* and when, boot clock */
     struct k8s_known **known;
     size_t known_len, known_cap;
     const struct k8s_resource **listable;
