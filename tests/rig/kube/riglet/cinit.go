@@ -66,6 +66,10 @@ func initMain([]string) error {
 	if err != nil {
 		return err
 	}
+	// The kernel keeps this per thread, and the command takes over this one.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return err
+	}
 	return fmt.Errorf("%s: %w", program, syscall.Exec(program, spec.Argv, spec.Env))
 }
 
