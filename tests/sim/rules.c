@@ -48,6 +48,9 @@ static void check_mutation(struct sim *s, struct proc *p, const struct phase_com
         sim_violate(s, "rule 4: %s %s past the lock", verb, id);
     if (!p->has_seen[i] || !p->looked_last[i])
         sim_violate(s, "look first: %s %s without a look before it", verb, id);
+    if (s->now_ms - p->seen_ms[i] > PHASE_FRESH_MS)
+        sim_violate(s, "look first: %s %s on a look of %llu ms ago", verb, id,
+                    (unsigned long long)(s->now_ms - p->seen_ms[i]));
     if (v->found == FOUND_FOREIGN || v->found == FOUND_UNREACHABLE)
         sim_violate(s, "ownership: %s %s after %s", verb, id, phase_finding_name(v->found));
     if (c->verb == VERB_UNDO && (!v->ours || v->found == FOUND_ABSENT))
@@ -75,6 +78,10 @@ void rules_command(struct sim *s, struct proc *p, const struct phase_command *c)
         if (mutates(c->verb))
             check_mutation(s, p, c);
     }
+    if (c->type == CMD_NOTE && c->to == STEP_GONE &&
+        s->now_ms - p->seen_ms[c->step] > PHASE_FRESH_MS)
+        sim_violate(s, "look first: %s is said to be gone by a look of %llu ms ago",
+                    s->ids[c->step], (unsigned long long)(s->now_ms - p->seen_ms[c->step]));
     if (c->type == CMD_END) {
         for (unsigned i = 0; i < s->count; i++)
             if (p->ops[i].live)
@@ -89,13 +96,13 @@ void rules_command(struct sim *s, struct proc *p, const struct phase_command *c)
 void rules_verdict(struct sim *s, struct proc *p, unsigned step, enum phase_verb verb,
                    const struct phase_verdict *v)
 {
-    (void)s;
     if (v->found == FOUND_UNREACHABLE && mutates(verb))
         p->transient[step]++;
     if (v->found == FOUND_READY && verb != VERB_LOOK)
         p->transient[step] = 0;
     p->seen[step] = *v;
     p->has_seen[step] = true;
+    p->seen_ms[step] = s->now_ms;
     p->looked_last[step] = verb == VERB_LOOK;
 }
 

@@ -91,6 +91,7 @@ struct proc {
     struct phase_verdict seen[SIM_STEPS_MAX];
     bool has_seen[SIM_STEPS_MAX];
     bool looked_last[SIM_STEPS_MAX]; /* the last verdict was that of a LOOK */
+    uint64_t seen_ms[SIM_STEPS_MAX];
     unsigned transient[SIM_STEPS_MAX];
     uint64_t cancelled_ms, begun_ms;
     struct phase_command end;
