@@ -96,7 +96,7 @@ riglet_start() {
         --apiserver "127.0.0.1:$port_api" \
         --venv "$([ "$with_ray" = 1 ] && echo "$part_venv")" \
         --operator "$([ "$with_operator" = 1 ] && echo "$part_ray_operator")" \
-        --max-raylets "${RIG_MAX_RAYLETS:-4}" --shm-mb "${RIG_SHM_MB:-256}" \
+        --max-raylets "${RIG_MAX_RAYLETS:-8}" --shm-mb "${RIG_SHM_MB:-256}" \
         --autoscaler="$([ "${RIG_AUTOSCALER:-0}" = 1 ] && echo true || echo false)" \
         --nodes "$nodes"
 }

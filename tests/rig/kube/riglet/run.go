@@ -83,7 +83,7 @@ func runMain(args []string) error {
 	flags.StringVar(&r.apiserver, "apiserver", "", "host:port of the API server")
 	flags.StringVar(&r.venv, "venv", "", "Python environment with Ray; empty: Ray is played")
 	flags.StringVar(&r.operator, "operator", "", "KubeRay operator; empty: it is played")
-	flags.IntVar(&r.maxRaylets, "max-raylets", 4, "how many real Ray nodes at most")
+	flags.IntVar(&r.maxRaylets, "max-raylets", 8, "how many real Ray nodes at most")
 	flags.IntVar(&r.shmMB, "shm-mb", 256, "cap of /dev/shm in a real pod")
 	flags.BoolVar(&r.autoscaler, "autoscaler", false, "run Ray's autoscaler too")
 	flags.IntVar(&r.nodes, "nodes", 3, "how many nodes there are")

@@ -107,6 +107,9 @@ func (n *runner) sync(_ context.Context, pod *corev1.Pod, play string) error {
 		return nil
 	}
 	if pod.DeletionTimestamp != nil {
+		n.mu.Lock()
+		delete(n.granted, pod.UID) // its successor may be there already
+		n.mu.Unlock()
 		if s == nil {
 			var err error
 			if s, err = n.add(pod, false); err != nil {
