@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "phase/steps/kuberay.h"
 #include "phase/steps/render.h"
 
 #include <ctype.h>
@@ -124,6 +125,7 @@ void deploy_init(struct deploy *d, struct verb_ctx *v)
     *d = (struct deploy){.v = v, .sink = {.emit = emit}};
     d->rows = steps_local(&d->count);
     d->resume = command_line(v);
+    d->session = json_object();
     for (unsigned i = 0; i < d->count; i++)
         ui_name_step(v->ui, d->rows[i].core.id, d->rows[i].title);
 }
@@ -138,17 +140,20 @@ void deploy_clear(struct deploy *d)
     }
     free(d->resources);
     free(d->resume);
+    json_decref(d->session);
     drive_result_clear(&d->result);
 }
 
-bool deploy_check(struct deploy *d)
+bool deploy_check(struct deploy *d, bool needs_chart)
 {
     struct rd_err *err = NULL;
     struct manifest_list list = {0};
     struct rd_strv unknown = {NULL, 0};
     const struct config *c = &d->v->config;
     struct template_set *templates = template_set_open(c->templates_dir, &err);
-    bool ok = templates && steps_render(c, templates, c->facts, &list, &unknown, &err);
+    struct step_ctx ctx = {.config = c, .session = d->session};
+    bool ok = templates && steps_render(c, templates, c->facts, &list, &unknown, &err) &&
+              (!needs_chart || kuberay_read_chart(&ctx, &err));
     if (ok && c->templates_dir)
         for (unsigned i = 0; i < d->count; i++)
             for (const char *const *t = d->rows[i].templates; t && *t; t++) {
@@ -192,7 +197,6 @@ static void on_hangup(void *ctx)
 int deploy_run(struct deploy *d, enum phase_goal_kind kind, step_set want, step_set may_start)
 {
     const struct config *c = &d->v->config;
-    RD_AUTOJSON json_t *session = json_object(); /* the steps' caches */
     struct drive_options o = {
         .config = c,
         .rows = d->rows,
@@ -209,7 +213,7 @@ int deploy_run(struct deploy *d, enum phase_goal_kind kind, step_set want, step_
         .ctx = d,
         .no_lock = kind == GOAL_LOOK,
         .dry_run = kind == GOAL_LOOK,
-        .session = session,
+        .session = d->session,
     };
     drive_run(d->v->loop, &o, &d->result);
     if (!d->result.err)

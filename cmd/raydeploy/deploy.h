@@ -27,14 +27,15 @@ struct deploy {
     size_t resource_count;
     struct deploy_span spans[PHASE_STEPS_MAX];
     struct drive_result result;
+    json_t *session;       /* owned; the steps' caches */
     char *resume;          /* owned; the command line as it was given */
 };
 
 void deploy_init(struct deploy *d, struct verb_ctx *v);
 void deploy_clear(struct deploy *d);
-/* Every template and the configuration as a whole, before anything is sent; false: v->failure is
- * set (exit code 2). */
-bool deploy_check(struct deploy *d);
+/* Every template, a chart that is a file (when it will be needed), and the configuration as a whole,
+ * before anything is sent; false: v->failure is set. */
+bool deploy_check(struct deploy *d, bool needs_chart);
 step_set deploy_all(const struct deploy *d);
 step_set deploy_bit(const struct deploy *d, const char *step); /* 0: the target has no such step */
 /* Runs the graph; the exit code. The error, if any, was kept for the result. */

@@ -10,13 +10,12 @@ static const struct config_verb_flag flags[] = {
     {NULL, NULL, NULL, false, NULL},
 };
 
-/* Which facts of the object's template are stand-ins. Owned; NULL: none. */
-static char *comment_of(struct template_set *templates, const struct manifest_object *o,
-                        const struct rd_strv *unknown)
+/* Which facts in the object are stand-ins. Owned; NULL: none. */
+static char *comment_of(const json_t *object, const struct rd_strv *unknown)
 {
     struct rd_buf b = RD_BUF_INIT(RD_BUF_UNBOUNDED);
     for (size_t i = 0; i < unknown->len; i++)
-        if (steps_render_uses(templates, o->file, unknown->v[i]))
+        if (steps_render_uses(object, unknown->v[i]))
             rd_buf_printf(&b, "%s%s", b.len ? ", " : "not known before the cluster was asked, shown as "
                                                      "an example (set with --fact): ",
                           unknown->v[i]);
@@ -37,7 +36,7 @@ static int run(struct verb_ctx *v)
                              "its chart (version %s)\n# and are applied before this.\n",
                       c->name, c->kuberay.version);
     for (size_t i = 0; ok && i < list.len; i++) {
-        RD_AUTOFREE char *comment = comment_of(templates, &list.v[i], &unknown);
+        RD_AUTOFREE char *comment = comment_of(list.v[i].json, &unknown);
         rd_buf_puts(&text, "---\n");
         yaml_write(&text, list.v[i].json, comment);
     }

@@ -44,7 +44,7 @@ static int run(struct verb_ctx *v)
     }
     deploy_init(&d, v);
     int code = rd_err_exit_code(RD_ERR_INPUT);
-    if (deploy_check(&d)) {
+    if (deploy_check(&d, false)) {
         code = deploy_run(&d, GOAL_DOWN, deploy_all(&d), 0);
         if (code == 0)
             code = report_rest(&d);

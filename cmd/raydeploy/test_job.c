@@ -5,7 +5,7 @@ static int run(struct verb_ctx *v)
     struct deploy d;
     deploy_init(&d, v);
     int code = rd_err_exit_code(RD_ERR_INPUT);
-    if (deploy_check(&d)) {
+    if (deploy_check(&d, true)) {
         step_set job = deploy_bit(&d, "job");
         code = deploy_run(&d, GOAL_UP, job, job);
         if (v->config.json_output) {

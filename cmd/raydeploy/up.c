@@ -50,7 +50,7 @@ static int run(struct verb_ctx *v)
         return verb_fail(v, err);
     deploy_init(&d, v);
     int code = rd_err_exit_code(RD_ERR_INPUT);
-    if (deploy_check(&d)) {
+    if (deploy_check(&d, true)) {
         step_set want = deploy_all(&d);
         if (verb_flag(v, "skip-test-job"))
             want &= ~deploy_bit(&d, "job");

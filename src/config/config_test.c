@@ -461,6 +461,20 @@ static void texts_name_every_option(void **state)
     rd_buf_clear(&help);
 }
 
+static void documented_options_are_the_table(void **state)
+{
+    (void)state;
+    struct rd_buf table = RD_BUF_INIT(1 << 20), file = RD_BUF_INIT(1 << 20);
+    struct rd_err *err = NULL;
+    config_markdown(&table);
+    if (!rd_file_read(RD_SOURCE_DIR "/docs/options.md", 1 << 20, &file, &err))
+        fail_msg("%s", err->message);
+    if (strcmp(rd_buf_str(&table), rd_buf_str(&file)) != 0)
+        fail_msg("docs/options.md is old: raydeploy help options >docs/options.md");
+    rd_buf_clear(&table);
+    rd_buf_clear(&file);
+}
+
 static void versions_compare_by_number(void **state)
 {
     (void)state;
@@ -489,6 +503,7 @@ int main(void)
         cmocka_unit_test(groups_are_completed),
         cmocka_unit_test(sample_reads_back),
         cmocka_unit_test(texts_name_every_option),
+        cmocka_unit_test(documented_options_are_the_table),
         cmocka_unit_test(versions_compare_by_number),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

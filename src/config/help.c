@@ -182,6 +182,8 @@ void config_markdown(struct rd_buf *out)
 {
     static const char *const heads[] = {"| key of raydeploy.yaml, flag | environment | default | meaning |\n",
                                         "\n| flag of every command | environment | default | meaning |\n"};
+    rd_buf_puts(out, "# Options\n\nMade from the program's option table by `raydeploy help options`.\n"
+                     "Precedence: flag, environment, raydeploy.yaml, default.\n\n");
     for (int pass = 0; pass < 2; pass++) {
         rd_buf_puts(out, heads[pass]);
         rd_buf_puts(out, "| --- | --- | --- | --- |\n");

@@ -17,7 +17,7 @@ struct drive_options {
     void *ctx;
     bool no_lock;                  /* looking only: no journal, no lock */
     bool dry_run;                  /* step_ctx.dry_run */
-    void *session;                 /* step_ctx.session; borrowed */
+    json_t *session;               /* step_ctx.session: an object; borrowed */
     const char *resume_command;    /* printed after a stop or failure */
 };
 

@@ -136,11 +136,23 @@ static void get(struct chart_fetch *f, const char *url, size_t max)
     http_call_start(&f->call, &f->op);
 }
 
+bool chart_is_file(const struct config *c)
+{
+    const char *from = c->kuberay.chart;
+    return from && !rd_starts_with(from, "https://") && !rd_starts_with(from, "http://");
+}
+
+bool chart_fetch_file(struct chart_fetch *f, struct step_ctx *ctx, struct rd_err **reterr)
+{
+    f->ctx = ctx;
+    return read_file(f, ctx->config->kuberay.chart, reterr);
+}
+
 static bool begin(struct chart_fetch *f, struct rd_err **reterr)
 {
     const struct config *c = f->ctx->config;
     const char *from = c->kuberay.chart ? c->kuberay.chart : CHART_INDEX_URL;
-    if (!rd_starts_with(from, "https://") && !rd_starts_with(from, "http://")) {
+    if (chart_is_file(c)) {
         f->state = -1;
         return read_file(f, from, reterr);
     }

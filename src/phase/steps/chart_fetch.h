@@ -20,6 +20,10 @@ struct chart_fetch {
     int state;
 };
 void chart_fetch_start(struct chart_fetch *f, struct op *parent, struct step_ctx *ctx);
+/* The same at once for a chart that is a file (kuberay.chart without a scheme); f is zeroed memory. */
+bool chart_fetch_file(struct chart_fetch *f, struct step_ctx *ctx, struct rd_err **reterr)
+    RD_MUST_CHECK;
+bool chart_is_file(const struct config *c);
 void chart_fetch_clear(struct chart_fetch *f);
 /* Folder for archives under the state folder; owned. */
 char *chart_cache_dir(const struct config *c);

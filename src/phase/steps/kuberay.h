@@ -19,6 +19,10 @@ void kuberay_undo(struct step_op *s, struct op *parent);
 bool kuberay_render(struct step_op *s, struct manifest_list *out, struct rd_err **reterr)
     RD_MUST_CHECK;
 
+/* Reads a chart that is a file into ctx->session, so that a broken one is known before anything is
+ * sent. A chart with a URL is left to the step. */
+bool kuberay_read_chart(struct step_ctx *ctx, struct rd_err **reterr) RD_MUST_CHECK;
+
 /* Whether a RayCluster CRD has every field that we send; names the first missing one (static). Pure. */
 bool kuberay_crd_fits(const json_t *crd, const char **ret_missing);
 /* Version of an operator image tag ("...:v1.7.0", also with a digest); false when it has none. Pure. */

@@ -53,6 +53,20 @@ static void session_keep(struct step_ctx *ctx, const struct manifest_list *crds)
     json_object_set_new(ctx->session, "crds", list);
 }
 
+bool kuberay_read_chart(struct step_ctx *ctx, struct rd_err **reterr)
+{
+    if (!chart_is_file(ctx->config))
+        return true;
+    struct chart_fetch f = {0};
+    bool ok = chart_fetch_file(&f, ctx, reterr);
+    if (ok) {
+        session_keep(ctx, &f.chart.crds);
+        json_object_set_new(ctx->session, "chart-note", json_string(f.note));
+    }
+    chart_fetch_clear(&f);
+    return ok;
+}
+
 static bool crds_render(struct step_op *s, struct manifest_list *out, struct rd_err **reterr)
 {
     size_t i;
@@ -236,6 +250,9 @@ static void crds_step(struct op *op)
         if (x->fetch.note) {
             step_note(s, "%s", x->fetch.note);
             session_keep(s->ctx, &x->fetch.chart.crds);
+        } else if (json_object_get(s->ctx->session, "chart-note")) {
+            step_note(s, "%s", rd_json_str(s->ctx->session, "chart-note", NULL));
+            json_object_del(s->ctx->session, "chart-note");
         }
         hand_over(x, &crds_set);
         return;

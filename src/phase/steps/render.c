@@ -5,6 +5,8 @@
 #include "phase/steps/kuberay.h"
 #include "phase/steps/ray.h"
 
+#include <string.h>
+
 /* Stand-ins from the ranges that RFC 5737 sets aside for documentation: they parse, and nobody can
  * mistake them for a real address. */
 json_t *steps_stand_in(const char *fact)
@@ -19,18 +21,13 @@ json_t *steps_stand_in(const char *fact)
     return NULL;
 }
 
-bool steps_render_uses(struct template_set *templates, const char *file, const char *fact)
+bool steps_render_uses(const json_t *object, const char *fact)
 {
-    struct rd_strv names = {NULL, 0};
-    RD_AUTOERR struct rd_err *err = NULL;
-    bool uses = false;
-    if (template_names(templates, file, &names, &err))
-        for (size_t i = 0; i < names.len && !uses; i++) {
-            const struct placeholder *p = template_placeholder(names.v[i]);
-            uses = p && rd_streq(p->fact, fact);
-        }
-    rd_strv_clear(&names);
-    return uses;
+    RD_AUTOJSON json_t *value = steps_stand_in(fact);
+    RD_AUTOFREE char *part = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS)
+                                   : NULL;
+    RD_AUTOFREE char *whole = rd_json_dump(object);
+    return part && strstr(whole, part);
 }
 
 bool steps_render(const struct config *c, struct template_set *templates, const json_t *facts,

@@ -12,8 +12,8 @@
 bool steps_render(const struct config *c, struct template_set *templates, const json_t *facts,
                   struct manifest_list *out, struct rd_strv *ret_unknown, struct rd_err **reterr)
     RD_MUST_CHECK;
-/* Whether the template an object came from holds a placeholder that this fact fills. */
-bool steps_render_uses(struct template_set *templates, const char *file, const char *fact);
+/* Whether an object holds the stand-in of this fact. */
+bool steps_render_uses(const json_t *object, const char *fact);
 /* The stand-in for a fact that is not known; owned; NULL: it has none. Going down, objects are only
  * named, never sent, so it serves there too. */
 json_t *steps_stand_in(const char *fact);

@@ -20,7 +20,7 @@ struct step_ctx {
     json_t *facts;                 /* fact name -> value; only step_publish writes */
     const char *run_id;            /* of this run; DNS label, unique */
     struct note_sink *notes;
-    json_t *session;               /* the steps' own cache for the run (owned by the hall, NULL at first) */
+    json_t *session;               /* the steps' own cache for the run; the caller's, or NULL */
     bool going_down;               /* the goal is to undo: LOOK only asks what is there and whose */
     bool dry_run;                  /* plan: START must not send anything that changes */
     unsigned writes;               /* objects created, changed or deleted so far; the steps count up */

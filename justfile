@@ -1,0 +1,56 @@
+# Recipes as the users of the public example know them; each is one line that calls raydeploy or a
+# script. FLAGS go to raydeploy as they are: just test-job --name mine
+
+raydeploy := "build/release/bin/raydeploy"
+target := "--target local"
+
+_list:
+    @just --list --unsorted
+
+# Ray, its operator and everything around them, test job included
+up *FLAGS: build
+    {{raydeploy}} up {{target}} {{FLAGS}}
+
+# the KubeRay operator and the RayCluster, without the test job
+install-operator *FLAGS: build
+    {{raydeploy}} up {{target}} --skip-test-job {{FLAGS}}
+
+# until every object is ready
+wait *FLAGS: build
+    {{raydeploy}} render {{target}} {{FLAGS}} | {{raydeploy}} wait -f -
+
+# the verification job on the live cluster
+test-job *FLAGS: build
+    {{raydeploy}} test-job {{target}} {{FLAGS}}
+
+# every step with its state
+status *FLAGS: build
+    {{raydeploy}} status {{target}} {{FLAGS}}
+
+# delete what was made, and wait until it is gone
+teardown *FLAGS: build
+    {{raydeploy}} teardown {{target}} {{FLAGS}}
+
+# the release build: build/release/bin/raydeploy
+build:
+    scripts/build
+
+# every tier that can run here
+test *TIERS:
+    scripts/test {{TIERS}}
+
+# a whole deployment, in front of your eyes
+demo:
+    scripts/demo
+
+# what a cluster would refuse, or never notice, in our own manifests
+lint: build
+    {{raydeploy}} render {{target}} | {{raydeploy}} lint -f -
+
+# against the peer
+bench:
+    scripts/bench
+
+# the real control plane of the tests: start, stop, status
+rig *ARGS:
+    scripts/rig {{ARGS}}
