@@ -7,12 +7,11 @@
 #include "ray/dashboard_internal.h"
 
 #define RAY_CALL_MS 60000
+#define RAY_RETRY_MS 250
+#define RAY_RETRY_MAX_MS 4000
 #define RAY_TEXT_MAX ((size_t)2048)
 
 enum ray_call_state { RAY_CALL_BEGIN, RAY_CALL_SENT };
-
-/* The deadline decides how often. */
-static const struct retry_policy ray_policy = {.base_ms = 250, .cap_ms = 4000, .attempts_max = 0};
 
 /* The last line that says something: of a traceback, the exception. Owned. */
 static char *last_line(const char *body, size_t len)
@@ -128,7 +127,9 @@ static void call_send(struct ray_call *c)
     }
     c->http.req.stream = c->stream;
     c->http.auth = d->token_secret || rd_secret_is_set(&d->token) ? &d->auth : NULL;
-    c->http.policy = &ray_policy;
+    c->policy = (struct retry_policy){
+        .base_ms = RAY_RETRY_MS, .cap_ms = RAY_RETRY_MAX_MS, .attempts_max = c->attempts_max};
+    c->http.policy = &c->policy;
     c->http.idem = c->idem;
     c->http.judge = judge;
     c->http.on_retry = on_retry;

@@ -54,10 +54,13 @@ struct ray_call {
     size_t body_len;
     const char *body_type; /* static; NULL: application/json */
     enum retry_idempotence idem;
+    unsigned attempts_max; /* 0: the deadline decides */
     bool not_found_ok;     /* 404: success with result NULL */
     bool raw;              /* keep the body as bytes in http.req.resp */
     bool stream;           /* as http_req.stream: wakes the parent, which consumes http.req.resp */
     json_t *result;        /* owned; parsed body */
+    /* call.c's own. */
+    struct retry_policy policy;
     struct http_call http;
     struct rd_list waiting;
     int state;

@@ -77,7 +77,7 @@ struct ray_job_follow {
     struct op_timer pause;
     struct ray_log_reader reader;
     uint64_t started_ms, fetch_ms;
-    unsigned log_failures, short_answers;
+    unsigned log_failures, log_lost, short_answers;
     int state;
 };
 void ray_job_follow_init(struct ray_job_follow *f, struct ray_dashboard *d, const char *id);

@@ -11,7 +11,8 @@
 #define FOLLOW_LOG_PAUSE_MAX_MS 2000
 #define FOLLOW_LOG_SHARE 4        /* a log that takes long to read is read more seldom */
 #define FOLLOW_LOG_MS 120000      /* one reading of it */
-#define FOLLOW_LOG_FAILURES_MAX 5 /* after the end */
+#define FOLLOW_LOG_FAILURES_MAX 5 /* after the end: answers that are no log */
+#define FOLLOW_LOG_LOST_MAX 60    /* after the end: no answer at all */
 #define FOLLOW_SHORT_MAX 3        /* answers that hold less than was given out already */
 
 enum follow_state { FOLLOW_LOOK, FOLLOW_LOOKED, FOLLOW_READING, FOLLOW_PAUSE };
@@ -48,6 +49,7 @@ static void follow_read(struct ray_job_follow *f)
     ray_call_clear(&f->logs);
     ray_job_logs_init(&f->logs, f->dash, f->id);
     f->logs.stream = true;
+    f->logs.attempts_max = 1; /* the next reading is the retry */
     ray_log_reader_begin(&f->reader);
     f->fetch_ms = op_now_ms(&f->op);
     ray_call_start(&f->logs, &f->op);
@@ -141,7 +143,7 @@ static void follow_read_ended(struct ray_job_follow *f)
     if (!err && f->reader.found && !f->reader.complete)
         err = rd_err_new(RD_ERR_TRANSIENT, "log of job %s: the answer was cut short", f->id);
     if (!err && !follow_shrunk(f)) {
-        f->log_failures = 0;
+        f->log_failures = f->log_lost = 0;
         if (terminal)
             op_finish(&f->op, NULL);
         else
@@ -154,8 +156,12 @@ static void follow_read_ended(struct ray_job_follow *f)
     }
     /* Ray answers 500 for a log that is no UTF-8, or that ends within a character right now. The job's
      * end does not hang on its log. */
-    f->log_failures++;
-    if (terminal && err && f->log_failures >= FOLLOW_LOG_FAILURES_MAX) {
+    if (err && err->http_status)
+        f->log_failures++;
+    else if (err)
+        f->log_lost++;
+    if (terminal && err &&
+        (f->log_failures >= FOLLOW_LOG_FAILURES_MAX || f->log_lost >= FOLLOW_LOG_LOST_MAX)) {
         f->log_problem = err;
         op_finish(&f->op, NULL);
         return;
