@@ -162,6 +162,25 @@ void phase_step(struct phase *p, const struct phase_event *e, struct phase_comma
     p->out = NULL;
 }
 
+static bool is_surveyed(const struct phase *p, unsigned i)
+{
+    return p->steps[i].surveyed;
+}
+
+bool phase_wants_lock(const struct phase *p)
+{
+    if (!p->started || p->ended || p->halt)
+        return false;
+    for (unsigned i = 0; i < p->count; i++) {
+        if (p->steps[i].state != STEP_BLOCKED || lock_open(p, i))
+            continue;
+        bool first_look = p->goal.kind == GOAL_DOWN && !p->steps[i].surveyed;
+        if (first_look ? steps_all(p, p->defs[i].needs, is_surveyed) : needs_met(p, i))
+            return true;
+    }
+    return false;
+}
+
 static void sooner(uint64_t *wake, uint64_t at)
 {
     if (at < *wake)

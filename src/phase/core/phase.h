@@ -258,6 +258,8 @@ void phase_init(struct phase *p, const struct phase_step_def *defs, unsigned cou
 void phase_step(struct phase *p, const struct phase_event *e, struct phase_commands *out);
 /* Next tick wanted, or RD_NEVER. */
 uint64_t phase_wake_ms(const struct phase *p);
+/* Only the lock keeps a step from going on: the shell may get it now. */
+bool phase_wants_lock(const struct phase *p);
 /* wants plus everything they need, transitively. */
 step_set phase_closure(const struct phase_step_def *defs, unsigned count, step_set want);
 enum note_state phase_note_state(enum step_state s, enum phase_goal_kind goal);

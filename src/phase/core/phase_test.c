@@ -244,7 +244,11 @@ static void test_nothing_before_the_lock(void **state)
     (void)state;
     struct story s;
     story_begin(&s, defs, STEPS, &up, true, "look pre");
-    TELL(&s, "pre ready => pre done", "+5000 =>", "lock 60000 => look net");
+    assert_false(phase_wants_lock(&s.phase));
+    TELL(&s, "pre ready => pre done", "+5000 =>");
+    assert_true(phase_wants_lock(&s.phase));
+    TELL(&s, "lock 60000 => look net");
+    assert_false(phase_wants_lock(&s.phase));
 }
 
 static void test_lock_in_other_hands(void **state)

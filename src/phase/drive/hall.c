@@ -71,7 +71,8 @@ static void guard_watch(struct hall *h)
     if (!g || h->guard_over)
         return;
     if (!h->guard_started) {
-        if (h->closing || h->phase.halt || !g->ops->ready(&h->ctx))
+        /* Not before what may fail without it has been found in order: nothing is changed then. */
+        if (h->closing || !phase_wants_lock(&h->phase) || !g->ops->ready(&h->ctx))
             return;
         h->guard_started = true;
         g->ops->start(g, &h->op);
@@ -176,10 +177,10 @@ static void hall_step_op(struct op *op)
     do {
         was_closing = h->closing;
         hall_step_collect(h);
-        guard_watch(h);
         if (phase_wake_ms(&h->phase) <= loop_now_ms(h->loop))
             push(h, EV_TICK);
         feed(h);
+        guard_watch(h);
         if (h->closing && !was_closing)
             guard_release(h);
     } while (h->event_count > 0 || h->closing != was_closing);
