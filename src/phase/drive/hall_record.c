@@ -114,7 +114,10 @@ static bool append(struct hall *h, const struct phase_command *c)
 void hall_journal(struct hall *h, const struct phase_command *c)
 {
     struct hall_step *hs = c->step == PHASE_NO_STEP ? NULL : &h->steps[c->step];
-    bool known = hs && ((c->record == REC_DONE && hs->applied && hs->settled) ||
+    /* What others made and we only use is never claimed; what carries our mark is ours, whichever run
+     * and machine wrote the intent. */
+    bool ours = hs && (hs->applied || h->phase.steps[c->step].last.ours);
+    bool known = hs && ((c->record == REC_DONE && (!ours || (hs->applied && hs->settled))) ||
                         (c->record == REC_UNDONE && !hs->applied));
     if (!h->journal || known) { /* nothing new is said */
         journaled(h, c->seq, true);
