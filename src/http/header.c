@@ -51,8 +51,8 @@ static void add_warning(struct rd_buf *out, const char *value)
 
 static void forget(struct http_req *r)
 {
-    char **texts[] = {&r->content_type, &r->etag,     &r->location,
-                      &r->date,         &r->audit_id, &r->www_authenticate};
+    char **texts[] = {&r->content_type, &r->etag,     &r->location,         &r->date,
+                      &r->audit_id,     &r->www_authenticate, &r->metadata_flavor};
     for (size_t i = 0; i < RD_ARRAY_LEN(texts); i++)
         rd_str_take(texts[i], NULL);
     r->retry_after_ms = 0;
@@ -68,6 +68,7 @@ static void keep(struct http_req *r, const char *name, char *take)
         {"content-type", &r->content_type}, {"etag", &r->etag},
         {"location", &r->location},         {"date", &r->date},
         {"audit-id", &r->audit_id},         {"www-authenticate", &r->www_authenticate},
+        {"metadata-flavor", &r->metadata_flavor},
     };
     for (size_t i = 0; i < RD_ARRAY_LEN(kept); i++) {
         if (strcasecmp(name, kept[i].name) == 0) {

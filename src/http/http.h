@@ -74,7 +74,7 @@ struct http_req {
     long status;             /* 0: no status line yet */
     struct rd_buf resp;      /* .max may be set before the start; default 16 MiB */
     char *content_type, *etag, *location, *date, *audit_id; /* owned; NULL: absent */
-    char *www_authenticate;
+    char *www_authenticate, *metadata_flavor;
     uint64_t retry_after_ms; /* 0: absent */
     struct rd_buf warnings;  /* texts of Warning: 299 headers, one a line */
     bool sent;               /* the request may have reached the server */

@@ -310,7 +310,7 @@ static void req_step(struct op *op)
 static void reset_answer(struct http_req *r)
 {
     char **texts[] = {&r->content_type, &r->etag,     &r->location,
-                      &r->date,         &r->audit_id, &r->www_authenticate};
+                      &r->date,         &r->audit_id, &r->www_authenticate, &r->metadata_flavor};
     for (size_t i = 0; i < RD_ARRAY_LEN(texts); i++)
         rd_str_take(texts[i], NULL);
     rd_buf_reset(&r->resp);
