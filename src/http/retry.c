@@ -9,7 +9,9 @@ static bool surely_not_processed(const struct retry_outcome *o)
 {
     if (o->status == 0)
         return !o->sent;
-    return o->status == 429 || (o->status == 503 && o->retry_after_ms > 0);
+    /* A 4xx whose body says that it will pass is a refusal all the same. */
+    bool refused = o->transient_hint && o->status >= 400 && o->status < 500 && o->status != 408;
+    return refused || o->status == 429 || (o->status == 503 && o->retry_after_ms > 0);
 }
 
 static bool passing(const struct retry_outcome *o)
