@@ -395,7 +395,8 @@ static bool ws_carry(struct k8s_ws *w)
             ws_lost(w, "the connection ended without a close");
         return false;
     }
-    if (rc != 0 || sent != 0) {
+    /* wslay answers a broken rule by a Close of its own and reads no more. */
+    if (rc != 0 || sent != 0 || !wslay_event_get_read_enabled(w->frames)) {
         ws_lost(w, "the server broke the websocket protocol");
         return false;
     }
