@@ -70,7 +70,7 @@ func (n *runner) ExecInContainer(ctx context.Context, podName, podUID, name stri
 	}
 	var code int
 	if tty {
-		code, err = runTerminal(cmd, in, out, resize)
+		code, err = runTerminal(cmd, c.pid(), in, out, resize)
 	} else {
 		code, err = runPlain(cmd, in, out, errOut)
 	}
@@ -104,9 +104,9 @@ func runPlain(cmd *exec.Cmd, in io.Reader, out, errOut io.WriteCloser) (int, err
 	return exitCode(cmd.Wait())
 }
 
-func runTerminal(cmd *exec.Cmd, in io.Reader, out io.Writer,
+func runTerminal(cmd *exec.Cmd, pid int, in io.Reader, out io.Writer,
 	resize <-chan remotecommand.TerminalSize) (int, error) {
-	master, slave, err := openTerminal()
+	master, slave, err := openTerminal(pid)
 	if err != nil {
 		return 0, err
 	}
@@ -142,8 +142,10 @@ func runTerminal(cmd *exec.Cmd, in io.Reader, out io.Writer,
 	return code, err
 }
 
-func openTerminal() (*os.File, *os.File, error) {
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+// openTerminal takes a terminal of the container's own, which its programs can name.
+func openTerminal(pid int) (*os.File, *os.File, error) {
+	dev := fmt.Sprintf("/proc/%d/root/dev/pts", pid)
+	master, err := os.OpenFile(dev+"/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -153,7 +155,7 @@ func openTerminal() (*os.File, *os.File, error) {
 	}
 	var slave *os.File
 	if err == nil {
-		slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+		slave, err = os.OpenFile(fmt.Sprintf("%s/%d", dev, number), os.O_RDWR|syscall.O_NOCTTY, 0)
 	}
 	if err != nil {
 		master.Close()
