@@ -37,7 +37,10 @@ go_part() {
     key=$(hash_of "$@")
     out=$rig_cache/bin/$name-$key/$name
     printf -v "part_${name//-/_}" '%s' "$out"
-    [ -x "$out" ] && return 0
+    if [ -x "$out" ]; then
+        touch "${out%/*}"
+        return 0
+    fi
     [ -z "${rig_dry:-}" ] || return 1
     say "building $name (log: $rig_cache/build-$name.log)"
     mkdir -p "${out%/*}"
@@ -47,6 +50,8 @@ go_part() {
         die "building $name failed"
     fi
     mv "$out.new" "$out"
+    # What no start has used for a week is not needed by a running rig either.
+    find "$rig_cache/bin" -mindepth 1 -maxdepth 1 -name "$name-*" -mtime +7 -exec rm -rf {} +
 }
 
 kube_ldflags() {
