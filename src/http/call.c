@@ -73,6 +73,11 @@ struct rd_err *http_status_error(const struct http_req *r, const char *what)
 
 static void send_request(struct http_call *c)
 {
+    struct rd_err *err = NULL;
+    if (c->may_send != NULL && !c->may_send(c, &err)) {
+        op_finish(&c->op, err);
+        return;
+    }
     c->attempt++;
     c->state = CALL_REQUEST;
     /* A stale connection makes curl send again by itself; what must go once gets its own. */

@@ -208,6 +208,32 @@ static void giving_up(void **state)
     server_free(s);
 }
 
+/* Goal: the gate is asked before each attempt; what it refuses is not sent. */
+static unsigned gate_asked;
+
+static bool gate_once(struct http_call *c, struct rd_err **ret_err)
+{
+    (void)c;
+    return gate_asked++ == 0 || rd_fail(ret_err, RD_ERR_TRANSIENT, "too late to send");
+}
+
+static void a_gate_before_each_attempt(void **state)
+{
+    (void)state;
+    struct answers a = ANSWERS("503", "200");
+    struct server *s = server_new(script_answers, &a, NULL);
+    struct calls c = {0};
+    open_calls(&c, s, 1, "GET");
+    c.call[0].may_send = gate_once;
+    gate_asked = 0;
+    go(&c);
+    assert_call_err(&c, RD_ERR_TRANSIENT, "too late to send");
+    assert_int_equal(a.next, 1);
+    assert_int_equal(gate_asked, 2);
+    close_calls(&c);
+    server_free(s);
+}
+
 /* Goal: a Retry-After past the deadline ends the call now, with the answer and not with a timeout.
  */
 static void retry_after_past_the_deadline(void **state)
@@ -510,6 +536,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(retries),
         cmocka_unit_test(giving_up),
+        cmocka_unit_test(a_gate_before_each_attempt),
         cmocka_unit_test(retry_after_past_the_deadline),
         cmocka_unit_test(deadline_in_a_later_attempt),
         cmocka_unit_test(cancelling),

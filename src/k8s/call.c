@@ -101,6 +101,21 @@ static void call_retried(struct http_call *h, const struct rd_err *why, uint64_t
     c->retry(c->retry_ctx, why, delay_ms);
 }
 
+static bool call_may_send(struct http_call *h, struct rd_err **ret_err)
+{
+    struct k8s_call *k = container_of(h, struct k8s_call, http);
+    struct k8s_client *c = k->client;
+    if (!k->write || !c->may_write || c->may_write(c->may_write_ctx))
+        return true;
+    return rd_fail(ret_err, RD_ERR_TRANSIENT, "not sent, because the lock has run out meanwhile");
+}
+
+void k8s_client_set_write_gate(struct k8s_client *c, bool (*may_write)(void *ctx), void *ctx)
+{
+    c->may_write = may_write;
+    c->may_write_ctx = ctx;
+}
+
 void k8s_call_init(struct k8s_call *k, struct k8s_client *c, const char *method, const char *url)
 {
     RD_ASSERT(!op_running(&k->op));
@@ -111,6 +126,7 @@ void k8s_call_init(struct k8s_call *k, struct k8s_client *c, const char *method,
     k->http.idem = rd_streq(method, "POST") ? RETRY_ONCE : RETRY_SAFE;
     k->http.judge = call_judge;
     k->http.on_retry = call_retried;
+    k->http.may_send = call_may_send;
     k->http.req.resp.max = K8S_PAGE_MAX;
     k8s_client_decorate(c, &k->http.req);
     rd_list_init(&k->waiting);

@@ -28,6 +28,9 @@ struct k8s_client_options {
 };
 struct k8s_client *k8s_client_new(struct loop *l, struct k8s_client_options *take);
 void k8s_client_free(struct k8s_client *c);
+/* From now on each attempt of a write (k8s_call.write) asks first; after a no the call ends with
+ * RD_ERR_TRANSIENT. NULL: nobody is asked. */
+void k8s_client_set_write_gate(struct k8s_client *c, bool (*may_write)(void *ctx), void *ctx);
 const char *k8s_client_server(const struct k8s_client *c);
 const char *k8s_client_namespace(const struct k8s_client *c);
 const char *k8s_client_origin(const struct k8s_client *c);

@@ -26,6 +26,8 @@ struct k8s_client {
     /* Writes in flight: a call takes a slot or waits in order. */
     unsigned writes, writes_max;
     struct rd_list write_queue; /* struct k8s_call.waiting */
+    bool (*may_write)(void *ctx); /* NULL: always */
+    void *may_write_ctx;
     void (*warn)(void *ctx, const char *text);
     void *warn_ctx;
     json_t *warned; /* texts already told, as keys */

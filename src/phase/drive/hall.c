@@ -65,6 +65,21 @@ static void feed(struct hall *h)
 
 /* ---- The guard ---- */
 
+/* On the clock as it is now, not as the loop's turn began: this process may have been stopped. */
+static bool may_write(void *ctx)
+{
+    const struct hall *h = ctx;
+    return rd_boot_ms() + h->phase.lock_margin_ms < h->told_until_ms;
+}
+
+static void gate_writes(struct hall *h, bool on)
+{
+    struct k8s_client *clients[] = {h->ctx.workload, h->ctx.management};
+    for (size_t i = 0; i < RD_ARRAY_LEN(clients); i++)
+        if (clients[i])
+            k8s_client_set_write_gate(clients[i], on ? may_write : NULL, h);
+}
+
 static void guard_watch(struct hall *h)
 {
     struct guard *g = h->guard;
@@ -100,6 +115,7 @@ static void guard_watch(struct hall *h)
         if (h->told_until_ms == 0)
             hall_inventory_merge(h, g->found);
         h->told_until_ms = g->until_ms;
+        gate_writes(h, true);
         struct phase_event e = {.type = EV_LOCK};
         e.u.lock.until_ms = g->until_ms;
         hall_event(h, &e);
@@ -119,6 +135,7 @@ static void guard_release(struct hall *h)
             g->ops->put(g, json_incref(now));
     }
     h->removing = remove;
+    gate_writes(h, false); /* what is left to write is the guard's own */
     op_set_timeout(&g->op, remove ? REMOVE_MS : RELEASE_MS);
     g->ops->release(g, remove);
 }
