@@ -44,6 +44,7 @@ struct ready_op {
     struct k8s_watch cluster_watch, pod_watch, event_watch;
     unsigned synced;
     json_t *cluster, *pods, *events;
+    json_t *ended;           /* uid -> true: pods whose Ray container ended while we watch */
     struct ray_dashboard dashboard;
     struct ray_call version;
     bool dashboard_open, asking, answered;
@@ -68,6 +69,7 @@ static void ready_free(void *priv)
     json_decref(x->cluster);
     json_decref(x->pods);
     json_decref(x->events);
+    json_decref(x->ended);
     free(x->complaint);
     free(x);
 }
@@ -92,6 +94,9 @@ static void on_event(struct k8s_watch *w, enum k8s_event e, const json_t *object
         x->cluster = e == K8S_DELETED ? NULL : json_incref((json_t *)object);
     } else {
         keep(bit == 2 ? x->pods : x->events, e, object);
+        const char *uid = rd_json_path_str(object, "metadata.uid");
+        if (bit == 2 && uid && e != K8S_DELETED && ray_pod_ended(object))
+            json_object_set_new(x->ended, uid, json_true());
     }
     op_wake(&x->s->op);
 }
@@ -228,7 +233,8 @@ static void evaluate(struct ready_op *x)
     struct ray_reading r;
     if (x->synced != 7)
         return;
-    ray_read(x->cluster, x->pods, x->events, x->s->ctx->config->target == TARGET_GKE,
+    unsigned deaths = (unsigned)json_object_size(x->ended);
+    ray_read(x->cluster, x->pods, x->events, deaths, x->s->ctx->config->target == TARGET_GKE,
              x->since_wall_ms, rd_wall_ms(), &r);
     if (r.answer != RAY_READY) {
         x->ready_since_ms = 0;
@@ -299,6 +305,7 @@ static struct ready_op *ready_new(struct step_op *s, bool once)
     x->once = once;
     x->pods = json_object();
     x->events = json_object();
+    x->ended = json_object();
     x->since_wall_ms = rd_wall_ms();
     s->priv = x;
     s->free_priv = ready_free;

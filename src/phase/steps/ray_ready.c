@@ -165,8 +165,50 @@ static bool read_replica_failure(const json_t *cluster, struct ray_reading *r)
     return true;
 }
 
-static bool read_pod(const json_t *cluster, const char *title, const json_t *pod, bool autoscales,
-                     int64_t now, struct ray_reading *r)
+bool ray_pod_ended(const json_t *pod)
+{
+    const char *phase = rd_json_path_str(pod, "status.phase");
+    if (rd_streq(phase, "Failed") || rd_streq(phase, "Succeeded"))
+        return true;
+    const char *ray = rd_json_str(json_array_get(rd_json_path(pod, "spec.containers"), 0), "name", NULL);
+    size_t i;
+    const json_t *c;
+    json_array_foreach(rd_json_path(pod, "status.containerStatuses"), i, c)
+        if (rd_streq(rd_json_str(c, "name", NULL), ray) && rd_json_get(c, "state", "terminated", NULL))
+            return rd_streq(rd_json_path_str(pod, "spec.restartPolicy"), "Never");
+    return false;
+}
+
+static bool ended_for_want_of_memory(const json_t *pod)
+{
+    size_t i;
+    const json_t *c;
+    json_array_foreach(rd_json_path(pod, "status.containerStatuses"), i, c)
+        if (rd_streq(rd_json_str(c, "state", "terminated", "reason", NULL), "OOMKilled"))
+            return true;
+    return false;
+}
+
+static void read_ended(const char *title, const json_t *pod, const struct k8s_verdict *v,
+                       unsigned deaths, struct ray_reading *r)
+{
+    const char *what = v->message ? v->message : "ended";
+    /* The same head with the same memory ends the same way again. */
+    bool hopeless = ended_for_want_of_memory(pod) && rd_streq(label(pod, "ray.io/node-type"), "head");
+    if (deaths < RAY_DEATHS_MAX && !hopeless) {
+        say(r, RAY_NOT_YET, title,
+            rd_asprintf("%s: %s; the operator replaces it (%u of at most %u)", title, what, deaths,
+                        RAY_DEATHS_MAX - 1));
+        return;
+    }
+    r->kind = RD_ERR_FAILED;
+    say(r, RAY_TROUBLE, title,
+        hopeless ? rd_asprintf("%s: %s", title, what)
+                 : rd_asprintf("%s: %s; %u pods ended like this", title, what, deaths));
+}
+
+static bool read_pod(const json_t *cluster, const char *title, const json_t *pod, unsigned deaths,
+                     bool autoscales, int64_t now, struct ray_reading *r)
 {
     bool settled;
     if (rd_json_str(pod, "metadata", "deletionTimestamp", NULL)) {
@@ -191,6 +233,8 @@ static bool read_pod(const json_t *cluster, const char *title, const json_t *pod
         r->grace_ms = autoscales ? NO_ROOM_SCALING_MS : NO_ROOM_MS;
         say(r, RAY_TROUBLE, title,
             rd_asprintf("%s finds no room: %s", title, rd_json_str(scheduled, "message", NULL)));
+    } else if (ray_pod_ended(pod)) {
+        read_ended(title, pod, &v, deaths, r);
     } else if (v.status == K8S_FAILED) {
         r->kind = v.kind;
         r->grace_ms = v.grace_ms;
@@ -202,8 +246,8 @@ static bool read_pod(const json_t *cluster, const char *title, const json_t *pod
     return false;
 }
 
-void ray_read(const json_t *cluster, const json_t *pods, const json_t *events, bool autoscales,
-              int64_t since_wall_ms, int64_t now, struct ray_reading *r)
+void ray_read(const json_t *cluster, const json_t *pods, const json_t *events, unsigned deaths,
+              bool autoscales, int64_t since_wall_ms, int64_t now, struct ray_reading *r)
 {
     *r = (struct ray_reading){.settled = true};
     if (!cluster) {
@@ -221,7 +265,7 @@ void ray_read(const json_t *cluster, const json_t *pods, const json_t *events, b
         if (head && !r->head_pod)
             r->head_pod = rd_strdup(rd_json_str(pod, "metadata", "name", NULL));
         if (r->answer != RAY_TROUBLE)
-            all_ready = read_pod(cluster, title, pod, autoscales, now, r) && all_ready;
+            all_ready = read_pod(cluster, title, pod, deaths, autoscales, now, r) && all_ready;
     }
     if (r->answer == RAY_TROUBLE)
         return;

@@ -23,11 +23,17 @@ struct ray_reading {
     bool settled;    /* every pod has been Ready for 10 s */
 };
 
+/* Has the Ray container of a pod ended? Under restartPolicy Never the operator replaces such a pod, so
+ * one that ends is no verdict, but RAY_DEATHS_MAX of them in one wait are. */
+bool ray_pod_ended(const json_t *pod);
+#define RAY_DEATHS_MAX 4
+
 /* cluster: the RayCluster; pods: object title -> pod with label ray.io/cluster; events: title -> event.
- * autoscales: nodes may still come (Unschedulable is then waited for longer). since_wall_ms: events
+ * deaths: how many different pods
+ * were seen to end so far. autoscales: nodes may still come (Unschedulable is then waited for longer). since_wall_ms: events
  * older than this run's apply do not count. */
-void ray_read(const json_t *cluster, const json_t *pods, const json_t *events, bool autoscales,
-              int64_t since_wall_ms, int64_t now_wall_ms, struct ray_reading *ret);
+void ray_read(const json_t *cluster, const json_t *pods, const json_t *events, unsigned deaths,
+              bool autoscales, int64_t since_wall_ms, int64_t now_wall_ms, struct ray_reading *ret);
 void ray_reading_clear(struct ray_reading *r);
 
 /* Does a pod run what the spec wants now (image and env of container 0)? An old pod waits for its
