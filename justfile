@@ -17,7 +17,7 @@ install-operator *FLAGS: build
 
 # until every object is ready
 wait *FLAGS: build
-    {{raydeploy}} render {{target}} {{FLAGS}} | {{raydeploy}} wait -f -
+    {{raydeploy}} render {{target}} {{FLAGS}} | {{raydeploy}} wait -f - {{FLAGS}}
 
 # the verification job on the live cluster
 test-job *FLAGS: build

@@ -83,7 +83,7 @@ void ui_name_step(struct ui *u, const char *id, const char *title)
 
 void ui_line(struct ui *u, const char *text)
 {
-    if (u->detached || u->mode == UI_JSON)
+    if (u->detached || u->mode == UI_JSON || u->mode == UI_QUIET)
         return;
     RD_AUTOBUF struct rd_buf b = RD_BUF_INIT(RD_BUF_UNBOUNDED);
     bool live = u->mode == UI_TTY;
@@ -184,10 +184,10 @@ static void show_step(struct ui *u, const struct phase_note *n)
     u->dirty = true;
     if (u->mode == UI_TTY) {
         if (over && changed)
-            step_finished_tty(u, s, n);
+            step_finished_tty(u, s, n); /* ui_line knows about detached windows */
         return;
     }
-    if (u->mode != UI_PLAIN || n->state == NOTE_PENDING || (!changed && !said_more))
+    if (u->mode != UI_PLAIN || u->detached || n->state == NOTE_PENDING || (!changed && !said_more))
         return;
     struct phase_note shown = *n;
     shown.elapsed_ms = s->elapsed_ms;
@@ -231,14 +231,15 @@ static void show_resource(struct ui *u, const struct phase_note *n)
 
 static void show(struct ui *u, const struct phase_note *n)
 {
-    if (u->detached || u->mode == UI_QUIET)
-        return;
+    /* Every mode keeps the steps: heartbeats and GitHub's summary tell of them. */
     if (n->message && n->level >= NOTE_INFO)
         rd_str_dup(&u->last_message, n->message);
     if (n->event == NOTE_STEP && n->step) {
         show_step(u, n);
         return;
     }
+    if (u->detached || u->mode == UI_QUIET || u->mode == UI_JSON)
+        return;
     int wants = n->event == NOTE_REQUEST ? 2 : n->level == NOTE_DEBUG ? 1 : 0;
     if (u->verbose < wants)
         return;
@@ -292,7 +293,7 @@ static void ui_emit(struct note_sink *sink, const struct phase_note *n)
     write_json(u, n);
     if (n->event == NOTE_LOG && rd_streq(n->detail, "check") && n->message && u->checks_to_stdout)
         show_check(u, n);
-    else if (u->mode != UI_JSON)
+    else
         show(u, n);
 }
 

@@ -186,9 +186,15 @@ static void silence_has_a_heartbeat(void **state)
     ui_tick(u, now + 58000);
     want("58 s", take_text(), "still waiting", true);
     close_window(u);
+    u = window(UI_JSON);
+    step(u, "ray", NOTE_RUNNING, "waiting", "no head pod yet");
+    ui_tick(u, rd_boot_ms() + 29000);
+    want("JSON", take_text(), "\"message\":\"still waiting: ray (29s) no head pod yet\"", true);
+    close_window(u);
     u = window(UI_QUIET);
+    step(u, "ray", NOTE_RUNNING, "waiting", "no head pod yet");
     ui_tick(u, now + 90000);
-    want("quiet", take_text(), "still", false);
+    want("quiet", take_text(), "ray", false);
     close_window(u);
 }
 
