@@ -3,12 +3,14 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "k8s/batch_internal.h"
+#include "k8s/noop.h"
 #include "k8s/order.h"
 
 #include <string.h>
 
 #define RUNNING_MAX 32 /* twice the writes in flight: while one writes another looks */
 #define SURVEY_MIN 4   /* objects that are worth a list */
+#define SURVEY_PAGE 250
 
 enum { BATCH_BEGIN, BATCH_DISCOVER, BATCH_RUN };
 
@@ -149,7 +151,7 @@ bool batch_brings_parent(const struct batch_item *item)
     return false;
 }
 
-/* ---- Surveys: one list instead of a GET for each ---- */
+/* ---- Surveys: one list instead of a GET for each; whole objects, so that most need no more ---- */
 
 static void on_surveyed(struct k8s_watch *w, enum k8s_event e, const json_t *object)
 {
@@ -159,7 +161,7 @@ static void on_surveyed(struct k8s_watch *w, enum k8s_event e, const json_t *obj
     if (e != K8S_ADDED)
         return;
     /* A full house with few of ours: single looks are cheaper. */
-    if (++survey->seen > 2000 + 8 * json_object_size(survey->names)) {
+    if (++survey->seen > SURVEY_PAGE + 8 * json_object_size(survey->names)) {
         op_cancel(&w->op);
         return;
     }
@@ -172,6 +174,11 @@ static void on_surveyed(struct k8s_watch *w, enum k8s_event e, const json_t *obj
     rd_str_dup(&item->seen_rv, rv);
     rd_str_take(&item->seen_stamp, k8s_apply_stamp(object, b->field_manager,
                                                    w->list.http.req.date));
+    if (!k8s_apply_is_noop(item->object, object,
+                           b->field_manager ? b->field_manager : K8S_FIELD_MANAGER))
+        return;
+    item->settled = b->want_results ? json_incref((json_t *)object)
+                                    : rd_json_pack("{s:O}", "metadata", json_object_get(object, "metadata"));
 }
 
 static struct batch_survey *survey_of(struct k8s_batch *b, const struct batch_item *item)
@@ -184,7 +191,8 @@ static struct batch_survey *survey_of(struct k8s_batch *b, const struct batch_it
     }
     struct batch_survey *survey = rd_calloc(1, sizeof(*survey));
     k8s_watch_init(&survey->watch, b->client, item->resource, item->ns);
-    survey->watch.list_only = survey->watch.metadata_only = true;
+    survey->watch.list_only = true;
+    survey->watch.page_size = SURVEY_PAGE;
     survey->watch.on_event = on_surveyed;
     survey->watch.ctx = b;
     survey->names = json_object();
@@ -299,7 +307,7 @@ static void take_ended(struct k8s_batch *b)
         survey->ended = true;
         json_object_foreach (survey->names, name, index) {
             struct batch_item *item = &s->items[json_integer_value(index)];
-            if (err)
+            if (err && !item->settled)
                 rd_freep(&item->seen_rv); /* each looks for itself */
             else if (!item->seen_rv)
                 item->seen_rv = rd_strdup("");
@@ -441,6 +449,7 @@ void k8s_batch_clear(struct k8s_batch *b)
         batch_work_free(item->work);
         json_decref(item->object);
         json_decref(item->amended);
+        json_decref(item->settled);
         rd_freep(&item->title);
         rd_freep(&item->after);
         rd_freep(&item->seen_rv);

@@ -10,8 +10,8 @@
  * exit code), or without error when every object came out well. Cancelled: objects not finished are
  * reported as SKIPPED before the batch ends.
  *
- * Requests: to tell configured from unchanged, four or more objects of one kind and namespace cost one
- * metadata list, a single one a metadata GET; then each object is one PATCH. */
+ * Requests: first a look, which four or more objects of one kind and namespace share as one list; then
+ * one PATCH for each object that the look does not show to be settled already (k8s/noop.h). */
 #ifndef RD_K8S_BATCH_H
 #define RD_K8S_BATCH_H
 
@@ -65,7 +65,8 @@ struct k8s_batch {
     bool fail_fast;         /* after the first failure start nothing more */
     bool hold_dependents;   /* an object whose need failed is SKIPPED instead of tried */
     bool want_results;      /* whole objects in result, not metadata only */
-    bool need_live;         /* GET each whole object first; implied by may_touch, amend, lock and DIFF */
+    bool need_live;         /* each whole object is to be in `live`; implied by may_touch, amend, lock and
+                               DIFF; costs a GET each */
     bool lock;              /* writes carry the resourceVersion (delete: uid) of the look */
     bool no_wait;           /* delete: do not wait until gone */
     bool parents_come;      /* dry run: a namespace or CRD that is missing will be brought by somebody

@@ -21,6 +21,8 @@ struct batch_item {
     size_t *after, after_len, after_cap; /* items that wait for this one */
     bool need_failed;
     char *seen_rv, *seen_stamp; /* from the survey; NULL: not surveyed, no stamp */
+    json_t *settled;            /* owned; the live object, metadata only unless want_results, when an
+                                   apply would change nothing */
     struct rd_list queued;      /* ready or ended */
     struct batch_work *work;    /* while running */
 };
@@ -34,7 +36,7 @@ struct batch_work {
     struct k8s_apply apply;
     struct k8s_delete del;
     struct k8s_watch served; /* of a CRD */
-    bool looked, forced;
+    bool looked, blind; /* blind: no right to look */
     json_t *live;
     json_t *result, *changes, *conflicts;
     bool crd_ready;
@@ -42,7 +44,7 @@ struct batch_work {
     enum k8s_outcome outcome;
 };
 
-/* One metadata list that tells the resourceVersions of many objects at once. */
+/* One list that tells how many objects stand. */
 struct batch_survey {
     struct k8s_watch watch;
     json_t *names; /* name -> index of the item */

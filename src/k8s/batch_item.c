@@ -18,9 +18,13 @@ const json_t *batch_intent(const struct batch_item *item)
     return item->amended ? item->amended : item->object;
 }
 
-static bool must_look(const struct k8s_batch *b)
+/* Objects that no survey covered look for themselves; deletes only when somebody wants to see. */
+static bool must_look(const struct batch_item *item)
 {
-    return b->need_live || b->may_touch || b->amend || b->lock || b->verb == K8S_BATCH_DIFF;
+    const struct k8s_batch *b = item->batch;
+    if (b->need_live || b->may_touch || b->amend || b->lock)
+        return true;
+    return b->verb != K8S_BATCH_DELETE && !item->seen_rv;
 }
 
 static void end(struct batch_work *w, enum k8s_outcome outcome, struct rd_err *take)
@@ -87,6 +91,20 @@ static void wait_served(struct batch_work *w)
     k8s_watch_start(&w->served, &w->op);
 }
 
+/* The object is as it is to be; a definition has to be served as well. */
+static void settled(struct batch_work *w)
+{
+    const struct k8s_batch *b = w->item->batch;
+    if (is_crd(w->item) && !b->dry_run && b->verb == K8S_BATCH_APPLY &&
+        !crd_decided(w->result, &w->crd_err)) {
+        wait_served(w);
+        return;
+    }
+    struct rd_err *err = w->crd_err;
+    w->crd_err = NULL;
+    end(w, w->outcome, err);
+}
+
 /* ---- Apply and diff ---- */
 
 static void look(struct batch_work *w)
@@ -113,7 +131,7 @@ static void apply(struct batch_work *w, bool force)
     a->live = w->live;
     a->before_stamp = item->seen_stamp;
     if (!w->looked)
-        a->before_rv = item->seen_rv;
+        a->before_rv = item->seen_rv ? item->seen_rv : "";
     if (b->lock && w->live)
         a->lock_rv = rd_json_path_str(w->live, "metadata.resourceVersion");
     a->slim = !b->want_results && !is_crd(item);
@@ -135,11 +153,10 @@ static bool nothing_to_do(struct batch_work *w)
 {
     struct batch_item *item = w->item;
     struct k8s_batch *b = item->batch;
-    struct rd_err *err RD_AUTOERR = NULL;
     const char *manager = b->field_manager ? b->field_manager : K8S_FIELD_MANAGER;
-    if (!w->live || !k8s_apply_is_noop(batch_intent(item), w->live, manager) ||
-        (is_crd(item) && !crd_decided(w->live, &err)))
+    if (!w->live || !k8s_apply_is_noop(batch_intent(item), w->live, manager))
         return false;
+    w->outcome = K8S_OUT_UNCHANGED;
     w->result = json_incref(w->live);
     if (b->verb == K8S_BATCH_DIFF)
         w->changes = json_array();
@@ -151,15 +168,18 @@ static void looked(struct batch_work *w)
     struct batch_item *item = w->item;
     struct k8s_batch *b = item->batch;
     struct rd_err *err = op_take_err(&w->look.op);
-    if (type_missing(&w->look, err)) {
-        rd_err_free(err); /* no type, no object; the write tells what that means */
+    bool asked = b->need_live || b->may_touch || b->amend || b->lock || b->verb == K8S_BATCH_DIFF;
+    if (type_missing(&w->look, err) || (err && err->kind == RD_ERR_CREDENTIALS && !asked)) {
+        /* No type, no object; no right to read: the write tells what that means. */
+        w->blind = err->kind == RD_ERR_CREDENTIALS;
+        rd_err_free(err);
         err = NULL;
     }
     if (err) {
         end(w, K8S_OUT_FAILED, err);
         return;
     }
-    w->looked = true;
+    w->looked = !w->blind;
     w->live = json_incref(w->look.result);
     rd_str_take(&item->seen_stamp,
                 k8s_apply_stamp(w->live, b->field_manager, w->look.http.req.date));
@@ -178,7 +198,7 @@ static void looked(struct batch_work *w)
     if (b->amend && !item->amended)
         item->amended = b->amend(b, item->index, item->object, w->live);
     if (nothing_to_do(w))
-        end(w, K8S_OUT_UNCHANGED, NULL);
+        settled(w);
     else
         apply(w, b->force);
 }
@@ -239,13 +259,7 @@ static void applied(struct batch_work *w)
         if (w->live)
             k8s_object_diff(w->live, w->result, w->changes);
     }
-    if (is_crd(item) && !a->dry_run && !crd_decided(w->result, &w->crd_err)) {
-        wait_served(w);
-        return;
-    }
-    err = w->crd_err;
-    w->crd_err = NULL;
-    end(w, w->outcome, err);
+    settled(w);
 }
 
 static void served(struct batch_work *w)
@@ -323,7 +337,10 @@ static void work_step(struct op *op)
     }
     switch (w->state) {
     case WORK_BEGIN:
-        if (must_look(b))
+        if (w->item->settled) {
+            w->result = json_incref(w->item->settled);
+            end(w, K8S_OUT_UNCHANGED, NULL);
+        } else if (must_look(w->item))
             look(w);
         else if (b->verb == K8S_BATCH_DELETE)
             send_delete(w);

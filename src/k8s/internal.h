@@ -6,7 +6,6 @@
 
 #define K8S_PAGE_MAX ((size_t)64 << 20)  /* bytes of one answer */
 #define K8S_LIST_MAX ((size_t)256 << 20) /* bytes of all pages of one list */
-#define K8S_PAGE_SIZE "500"
 
 /* A row of the REST mapping. */
 struct k8s_known {

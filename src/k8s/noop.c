@@ -1,187 +1,242 @@
+/* Field sets (managedFields, reference 2.2) are trees: "f:name" a field, "k:{...}" the item of a list with
+ * those keys, "v:..." a member of a set, "." the node itself; a node without children is a leaf, or is
+ * replaced as a whole. */
 #include "k8s/noop.h"
 
+#include "base/alloc.h"
 #include "base/text.h"
 
 #include <string.h>
 
-#define DEPTH_MAX 64
+/* Three views of one place, still to compare: a work list, since depth is the server's. */
+struct place {
+    const json_t *fields, *intent, *live;
+    bool quantities; /* the children are resource quantities */
+};
 
-static bool covered(const json_t *fields, const json_t *intent, const json_t *live, unsigned depth);
+struct walk {
+    struct place *v;
+    size_t len, cap;
+    bool builtin; /* the server keeps quantities in its own spelling */
+    bool ok;
+};
 
-/* Identity is never a field of its own in managedFields. */
-static bool is_identity(const char *key)
+static void push(struct walk *w, const json_t *fields, const json_t *intent, const json_t *live)
 {
-    static const char *const keys[] = {"apiVersion", "kind"};
-    for (size_t i = 0; i < RD_ARRAY_LEN(keys); i++)
-        if (rd_streq(key, keys[i]))
+    if (!fields || !intent || !live) {
+        w->ok = false;
+        return;
+    }
+    if (w->len == w->cap) {
+        w->cap = w->cap ? w->cap * 2 : 64;
+        w->v = rd_reallocarray(w->v, w->cap, sizeof(*w->v));
+    }
+    w->v[w->len++] = (struct place){fields, intent, live, false};
+}
+
+static bool parse_quantity(const json_t *v, int64_t *ret_milli)
+{
+    if (json_is_string(v))
+        return rd_quantity_parse_milli(json_string_value(v), ret_milli);
+    if (!json_is_integer(v) || json_integer_value(v) > INT64_MAX / 1000 || json_integer_value(v) < 0)
+        return false;
+    *ret_milli = json_integer_value(v) * 1000;
+    return true;
+}
+
+static bool same_value(const struct walk *w, const struct place *p)
+{
+    int64_t ours, live;
+    if (json_equal((json_t *)p->intent, (json_t *)p->live))
+        return true;
+    return w->builtin && p->quantities && parse_quantity(p->intent, &ours) &&
+           parse_quantity(p->live, &live) && ours == live;
+}
+
+static bool holds_quantities(const char *key)
+{
+    static const char *const keys[] = {"limits", "requests", "hard", "capacity"};
+    for (size_t i = 0; i < RD_ARRAY_LEN(keys); i++) {
+        if (!strcmp(keys[i], key))
             return true;
+    }
     return false;
 }
 
-static bool leaf(const json_t *fields)
+static bool group_is_builtin(const char *api_version)
 {
-    return json_object_size(fields) == 0;
+    size_t group = strcspn(api_version, "/");
+    RD_AUTOFREE char *name = rd_strndup(api_version, group);
+    return !strchr(name, '.') || rd_ends_with(name, ".k8s.io");
 }
 
-/* "f:a" entries: the keys of a map, one by one. skip drops identity at the root and in metadata. */
-static bool map_covered(const json_t *fields, const json_t *intent, const json_t *live,
-                        bool (*skip)(const char *key), unsigned depth)
+static size_t children(const json_t *fields)
+{
+    return json_object_size(fields) - (json_object_get(fields, ".") != NULL);
+}
+
+static size_t only_equal(const json_t *list, const json_t *value)
+{
+    size_t n = json_array_size(list), found = n, i;
+    json_t *item;
+    json_array_foreach (list, i, item) {
+        if (!json_equal(item, (json_t *)value))
+            continue;
+        if (found != n)
+            return n;
+        found = i;
+    }
+    return found;
+}
+
+static void compare_object(struct walk *w, const struct place *p)
 {
     const char *key;
     json_t *value;
-    size_t owned = 0, wanted = 0;
-    if (!json_is_object(intent) || !json_is_object(live))
-        return false;
-    json_object_foreach((json_t *)fields, key, value) {
-        if (rd_streq(key, "."))
-            continue;
-        if (!rd_starts_with(key, "f:"))
-            return false;
-        if (!covered(value, json_object_get(intent, key + 2), json_object_get(live, key + 2), depth))
-            return false;
-        owned++;
+    if (!json_is_object(p->live) || children(p->fields) != json_object_size(p->intent)) {
+        w->ok = false;
+        return;
     }
-    json_object_foreach((json_t *)intent, key, value) {
-        if (!skip || !skip(key))
-            wanted++;
+    json_object_foreach ((json_t *)p->intent, key, value) {
+        RD_AUTOFREE char *field = rd_asprintf("f:%s", key);
+        push(w, json_object_get(p->fields, field), value, json_object_get(p->live, key));
+        if (w->ok)
+            w->v[w->len - 1].quantities = p->quantities || holds_quantities(key);
     }
-    /* Every owned key is wanted (else covered() saw NULL); as many of each: the sets are one. */
-    return owned == wanted;
 }
 
-static bool item_has(const json_t *item, const json_t *keys)
+/* Whether an item has these keys; a key that it leaves out may have been defaulted when `lax`. */
+static bool item_matches(const json_t *item, const json_t *keys, bool lax)
 {
     const char *key;
     json_t *value;
     if (!json_is_object(item))
         return false;
-    json_object_foreach((json_t *)keys, key, value) {
-        if (!json_equal(value, json_object_get(item, key)))
+    json_object_foreach ((json_t *)keys, key, value) {
+        const json_t *got = json_object_get(item, key);
+        if (got ? !json_equal(got, value) : !lax)
             return false;
     }
     return true;
 }
 
-static const json_t *find_item(const json_t *list, const json_t *keys)
+/* The only index whose item matches; the length when there is none or more than one. */
+static size_t only_match(const json_t *list, const json_t *keys, bool lax)
 {
-    size_t i;
-    const json_t *item;
-    json_array_foreach(list, i, item)
-        if (item_has(item, keys))
-            return item;
-    return NULL;
-}
-
-/* "k:{...}" entries: items of a list by their keys; "v:..." entries: members of a set. */
-static bool list_covered(const json_t *fields, const json_t *intent, const json_t *live,
-                         unsigned depth)
-{
-    const char *key;
-    json_t *value;
-    size_t owned = 0;
-    if (!json_is_array(intent) || !json_is_array(live))
-        return false;
-    json_object_foreach((json_t *)fields, key, value) {
-        if (rd_streq(key, "."))
+    size_t n = json_array_size(list), found = n, i;
+    json_t *item;
+    json_array_foreach (list, i, item) {
+        if (!item_matches(item, keys, lax))
             continue;
-        json_error_t e;
-        RD_AUTOJSON json_t *parsed = json_loads(key + 2, JSON_DECODE_ANY, &e);
-        if (!parsed)
-            return false;
-        if (rd_starts_with(key, "k:")) {
-            const json_t *want = find_item(intent, parsed), *have = find_item(live, parsed);
-            if (!want || !have || !covered(value, want, have, depth))
-                return false;
-        } else if (rd_starts_with(key, "v:")) {
-            bool in_want = false, in_have = false;
-            size_t i;
-            json_t *m;
-            json_array_foreach(intent, i, m)
-                in_want = in_want || json_equal(m, parsed);
-            json_array_foreach(live, i, m)
-                in_have = in_have || json_equal(m, parsed);
-            if (!in_want || !in_have)
-                return false;
-        } else {
-            return false;
-        }
-        owned++;
+        if (found != n)
+            return n;
+        found = i;
     }
-    if (owned != json_array_size(intent))
+    return found;
+}
+
+/* Where the list member that `field` names stands in our list and in the live one. */
+static bool find_member(const struct place *p, const char *field, size_t *ret_ours, size_t *ret_live)
+{
+    if (strlen(field) < 3)
         return false;
-    /* The order of a keyed list is part of what apply sets: ours must be a subsequence of what is
-     * there. Comparing the items in turn settles it. */
-    size_t at = 0, i;
-    const json_t *have;
-    json_array_foreach(live, i, have)
-    {
-        const json_t *want = json_array_get(intent, at);
-        if (!want)
-            break;
-        bool same = json_equal((json_t *)want, (json_t *)have);
-        json_object_foreach((json_t *)fields, key, value) {
-            if (same || !rd_starts_with(key, "k:"))
-                continue;
-            json_error_t e;
-            RD_AUTOJSON json_t *parsed = json_loads(key + 2, JSON_DECODE_ANY, &e);
-            same = item_has(want, parsed) && item_has(have, parsed);
-        }
-        at += same;
+    RD_AUTOJSON json_t *parsed = json_loads(field + 2, JSON_DECODE_ANY, NULL);
+    if (rd_starts_with(field, "k:") && json_is_object(parsed)) {
+        *ret_ours = only_match(p->intent, parsed, true);
+        *ret_live = only_match(p->live, parsed, false);
+    } else if (rd_starts_with(field, "v:") && parsed) {
+        *ret_ours = only_equal(p->intent, parsed);
+        *ret_live = only_equal(p->live, parsed);
+    } else {
+        return false;
     }
-    return at == json_array_size(intent);
+    return *ret_ours < json_array_size(p->intent) && *ret_live < json_array_size(p->live);
 }
 
-static bool covered(const json_t *fields, const json_t *intent, const json_t *live, unsigned depth)
+/* Each of our members is there, in our order; others' may stand between. */
+static void compare_list(struct walk *w, const struct place *p)
 {
-    if (!fields || !intent || !live || depth > DEPTH_MAX)
-        return false;
-    if (leaf(fields))
-        return json_equal((json_t *)intent, (json_t *)live);
-    if (json_is_array(intent))
-        return list_covered(fields, intent, live, depth + 1);
-    return map_covered(fields, intent, live, NULL, depth + 1);
+    size_t n = json_array_size(p->intent);
+    const char *field;
+    json_t *below;
+    if (!json_is_array(p->live) || children(p->fields) != n) {
+        w->ok = false;
+        return;
+    }
+    RD_AUTOFREE size_t *stands = rd_calloc(n + 1, sizeof(*stands)); /* index in live, from 1 */
+    json_object_foreach ((json_t *)p->fields, field, below) {
+        size_t ours, live;
+        if (!strcmp(field, "."))
+            continue;
+        if (!find_member(p, field, &ours, &live) || stands[ours]) {
+            w->ok = false;
+            return;
+        }
+        stands[ours] = live + 1;
+        push(w, below, json_array_get(p->intent, ours), json_array_get(p->live, live));
+    }
+    for (size_t i = 1; i < n; i++)
+        w->ok = w->ok && stands[i - 1] < stands[i];
 }
 
-static bool skip_metadata(const char *key)
+/* The intent without what names it: those are in no field set. Owned. */
+static json_t *named_fields(const json_t *intent)
 {
-    return rd_streq(key, "name") || rd_streq(key, "namespace") || rd_streq(key, "resourceVersion") ||
-           rd_streq(key, "uid");
+    json_t *root = json_copy((json_t *)intent);
+    json_t *metadata = json_copy(json_object_get(intent, "metadata"));
+    json_object_del(root, "apiVersion");
+    json_object_del(root, "kind");
+    json_object_del(root, "metadata");
+    json_object_del(metadata, "name");
+    json_object_del(metadata, "namespace");
+    json_object_del(metadata, "uid");
+    json_object_del(metadata, "resourceVersion");
+    if (json_object_size(metadata))
+        json_object_set(root, "metadata", metadata);
+    json_decref(metadata);
+    return root;
 }
 
-static bool skip_root(const char *key)
+/* The one field set of the manager's applies, of this version; NULL when there is none or more. */
+static const json_t *field_set(const json_t *live, const char *manager, const char *api_version)
 {
-    return is_identity(key) || rd_streq(key, "metadata");
+    const json_t *found = NULL;
+    size_t i;
+    json_t *entry;
+    json_array_foreach (rd_json_path(live, "metadata.managedFields"), i, entry) {
+        if (!rd_streq(rd_json_str(entry, "manager", NULL), manager) ||
+            !rd_streq(rd_json_str(entry, "operation", NULL), "Apply") ||
+            rd_json_str(entry, "subresource", NULL))
+            continue;
+        if (found || !rd_streq(rd_json_str(entry, "apiVersion", NULL), api_version))
+            return NULL;
+        found = json_object_get(entry, "fieldsV1");
+    }
+    return found;
 }
 
 bool k8s_apply_is_noop(const json_t *intent, const json_t *live, const char *field_manager)
 {
-    const json_t *ours = NULL, *entry;
-    size_t i;
-    json_array_foreach(rd_json_get(live, "metadata", "managedFields", NULL), i, entry)
-    {
-        if (!rd_streq(rd_json_str(entry, "manager", NULL), field_manager) ||
-            rd_json_str(entry, "subresource", NULL))
-            continue;
-        if (!rd_streq(rd_json_str(entry, "operation", NULL), "Apply"))
-            continue;
-        if (ours)
-            return false; /* two versions of us: let the server sort it out */
-        ours = entry;
+    const char *api = rd_json_str(intent, "apiVersion", NULL);
+    const json_t *fields = live ? field_set(live, field_manager, api) : NULL;
+    if (!fields || !api || !rd_streq(api, rd_json_str(live, "apiVersion", NULL)) ||
+        rd_json_path(live, "metadata.deletionTimestamp"))
+        return false;
+    json_t *root = named_fields(intent);
+    struct walk w = {.builtin = group_is_builtin(api), .ok = true};
+    push(&w, fields, root, live);
+    while (w.ok && w.len) {
+        struct place p = w.v[--w.len];
+        if (!children(p.fields))
+            w.ok = same_value(&w, &p);
+        else if (json_is_object(p.intent))
+            compare_object(&w, &p);
+        else if (json_is_array(p.intent))
+            compare_list(&w, &p);
+        else
+            w.ok = false;
     }
-    if (!ours || rd_json_str(live, "metadata", "deletionTimestamp", NULL) ||
-        !rd_streq(rd_json_str(ours, "apiVersion", NULL), rd_json_str(intent, "apiVersion", NULL)) ||
-        json_object_get(intent, "status"))
-        return false;
-    const json_t *fields = json_object_get(ours, "fieldsV1");
-    const json_t *meta_fields = json_object_get(fields, "f:metadata");
-    const json_t *meta = json_object_get(intent, "metadata");
-    RD_AUTOJSON json_t *none = json_object();
-    if (!map_covered(meta_fields ? meta_fields : none, meta, json_object_get(live, "metadata"),
-                     skip_metadata, 0))
-        return false;
-    RD_AUTOJSON json_t *rest = json_copy((json_t *)fields);
-    if (!rest)
-        return false;
-    json_object_del(rest, "f:metadata");
-    return map_covered(rest, intent, live, skip_root, 0);
+    rd_freep(&w.v);
+    json_decref(root);
+    return w.ok;
 }

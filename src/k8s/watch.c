@@ -10,6 +10,7 @@
 
 #define SILENCE_MS 150000
 #define EVENT_MAX ((size_t)16 << 20)
+#define PAGE_SIZE 500
 #define BACKOFF_MS 800
 #define BACKOFF_MAX_MS 30000
 #define HEALTHY_MS 120000
@@ -48,7 +49,9 @@ static void list_start(struct k8s_watch *w)
 {
     struct http_url u;
     watch_url(w, &u);
-    http_url_query(&u, "limit", K8S_PAGE_SIZE);
+    char limit[16];
+    snprintf(limit, sizeof(limit), "%u", w->page_size ? w->page_size : PAGE_SIZE);
+    http_url_query(&u, "limit", limit);
     if (w->cont)
         http_url_query(&u, "continue", w->cont);
     k8s_call_clear(&w->list);

@@ -14,6 +14,7 @@ struct k8s_watch {
     char *ns, *label_selector, *field_selector; /* owned copies; NULL: none */
     bool metadata_only;
     bool list_only;      /* end after the list */
+    unsigned page_size;  /* 0: 500 */
     uint64_t silence_ms; /* without a byte: dead stream; default 150 000 */
     /* Called from step for each object of the list (ADDED), once K8S_SYNCED (object NULL) after each
      * complete list, then for each change. After a relist, objects that vanished meanwhile come as
