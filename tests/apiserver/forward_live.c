@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -398,6 +399,41 @@ static int close_live(void **state)
     return 0;
 }
 
+/* The same bytes through kubectl's port-forward to the same pod; for the eye, nothing is asserted about
+ * speed. */
+static void through_kubectl(const char *what, void (*client)(struct trial *t))
+{
+    struct trial t = {.count = BULK};
+    int out[2], port = 0;
+    char line[256];
+    assert_int_equal(pipe(out), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(out[1], 1);
+        close(out[0]);
+        execl(getenv("RIG_KUBECTL"), "kubectl", "--kubeconfig", getenv("RIG_KUBECONFIG"), "-n", live->ns,
+              "port-forward", "pod/one", ":8265", (char *)NULL);
+        _exit(127);
+    }
+    close(out[1]);
+    size_t len = 0;
+    while (len + 1 < sizeof(line) && read(out[0], line + len, 1) == 1 && line[len] != '\n')
+        len++;
+    line[len] = '\0';
+    if (sscanf(line, "Forwarding from 127.0.0.1:%d", &port) == 1) {
+        double from = now_s();
+        t.port = (uint16_t)port;
+        client(&t);
+        print_message("50 MiB %s through kubectl %.2f s (%s)\n", what, now_s() - from,
+                      t.right == BULK || t.answer[0] ? "complete" : "incomplete");
+    } else {
+        print_message("kubectl said: %s\n", line);
+    }
+    kill(pid, SIGTERM);
+    waitpid(pid, NULL, 0);
+    close(out[0]);
+}
+
 static void test_bulk(void **state)
 {
     (void)state;
@@ -411,6 +447,10 @@ static void test_bulk(void **state)
     snprintf(want, sizeof(want), "GOT %zu", BULK);
     assert_string_equal(up.answer, want);
     print_message("50 MiB down %.2f s, up %.2f s\n", down.seconds, up.seconds);
+    if (getenv("RIG_KUBECTL")) {
+        through_kubectl("down", client_download);
+        through_kubectl("up", client_upload);
+    }
     trial_clear(&down);
     trial_clear(&up);
 }
