@@ -15,6 +15,7 @@ struct k8s_stream {
     struct k8s_client *client;
     char *ns, *pod;         /* owned copies */
     uint16_t port;
+    uint64_t ping_ms;       /* between pings; three without a byte in return: dead; default 10 000 */
     struct rd_buf in;       /* bytes from the pod; the owner consumes; ceiling 1 MiB */
     struct rd_buf out;      /* bytes for the pod; append, then k8s_stream_kick */
     bool ready;             /* handshake done and the port's first frames seen */

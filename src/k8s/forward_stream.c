@@ -164,6 +164,8 @@ void k8s_stream_start(struct k8s_stream *s, struct op *parent)
     k8s_ws_init(&p->ws, s->client, http_url_str(&url), "v4.channel.k8s.io", what);
     http_url_clear(&url);
     p->ws.ctx = s;
+    if (s->ping_ms)
+        p->ws.ping_ms = s->ping_ms;
     p->ws.on_message = on_message;
     p->ws.on_chunk = on_chunk;
     p->ws.on_room = on_room;

@@ -185,6 +185,51 @@ static void play_last_words(struct peer *p, void *ctx)
     peer_wait_gone(p);
 }
 
+static void play_silent(struct peer *p, void *ctx)
+{
+    (void)ctx;
+    if (welcome(p))
+        send_frame(p, 0x82, "\x00last", 5);
+    peer_wait_gone(p); /* reads, and answers no ping */
+}
+
+/* Answers pings late, but answers; then ends. */
+static void play_slow(struct peer *p, void *ctx)
+{
+    struct frame f = {0};
+    unsigned pings = 0;
+    (void)ctx;
+    if (!welcome(p))
+        return;
+    while (pings < 6 && read_frame(p, &f)) {
+        if (f.opcode == 9 && ++pings % 3 == 2)
+            send_frame(p, 0x8a, f.payload.data, f.payload.len);
+    }
+    send_frame(p, 0x88, "\x03\xe8", 2);
+    read_frame(p, &f);
+    rd_buf_clear(&f.payload);
+}
+
+/* An expired token the first time. */
+static void play_once_more(struct peer *p, void *ctx)
+{
+    struct peer_request q = {0};
+    struct frame f = {0};
+    (void)ctx;
+    if (peer_index(p) == 0) {
+        if (peer_read_request(p, &q))
+            peer_reply(p, 401, NULL, "");
+        peer_request_clear(&q);
+        return;
+    }
+    if (welcome(p)) {
+        send_frame(p, 0x82, "\x00" "again", 6);
+        send_frame(p, 0x88, "\x03\xe8", 2);
+        read_frame(p, &f);
+    }
+    rd_buf_clear(&f.payload);
+}
+
 static void play_flood(struct peer *p, void *ctx)
 {
     char *block = rd_calloc(1, 65536 + 1);
@@ -210,7 +255,7 @@ struct stage {
     const char *say;
     size_t say_times, in_peak;
     bool hoard;         /* consume only after a while */
-    uint64_t until_ms;
+    uint64_t until_ms, ping_ms;
     bool begun, said;
 };
 
@@ -234,6 +279,7 @@ static void stage_step(struct op *op)
         x->begun = true;
         s->on_ready = on_ready;
         s->ctx = x;
+        s->ping_ms = x->ping_ms;
         k8s_stream_start(s, op);
         x->until_ms = x->hoard ? op_now_ms(op) + 500 : 0;
         return;
@@ -317,10 +363,11 @@ static void fails(void **state)
         {"forbidden", play_forbidden, RD_ERR_CREDENTIALS, "is forbidden", "Forbidden", ""},
         {"cut", play_cut, RD_ERR_TRANSIENT, "ended without a close", NULL, "half"},
         {"close with an error", play_error_close, RD_ERR_TRANSIENT, "code 1011", NULL, ""},
+        {"silence", play_silent, RD_ERR_TRANSIENT, "three pings", NULL, "last"},
         {"garbage", play_garbage, RD_ERR_TRANSIENT, "broke the websocket protocol", NULL, ""},
     };
     for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
-        struct stage x = {0};
+        struct stage x = {.ping_ms = 100};
         struct rd_err *err = run(rows[i].script, NULL, &x);
         if (err == NULL)
             fail_msg("%s: no error", rows[i].row);
@@ -331,16 +378,27 @@ static void fails(void **state)
     }
 }
 
-/* Data before the end of the same burst arrives. */
-static void last_words(void **state)
+/* Data before the end of the same burst arrives; a peer that answers one ping in three lives; a 401 is
+ * answered once with the credential read anew. */
+static void lives(void **state)
 {
     (void)state;
-    struct stage x = {0};
-    struct rd_err *err = run(play_last_words, NULL, &x);
-    if (err != NULL)
-        fail_msg("%s", err->message);
-    rd_check_str("got", rd_buf_str(&x.got), "data");
-    rd_buf_clear(&x.got);
+    static const struct {
+        const char *row;
+        peer_script *script;
+        uint64_t ping_ms;
+        const char *got;
+    } rows[] = {{"last words", play_last_words, 0, "data"},
+                {"slow to answer", play_slow, 100, ""},
+                {"once more", play_once_more, 0, "again"}};
+    for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
+        struct stage x = {.ping_ms = rows[i].ping_ms};
+        struct rd_err *err = run(rows[i].script, NULL, &x);
+        if (err != NULL)
+            fail_msg("%s: %s", rows[i].row, err->message);
+        rd_check_str(rows[i].row, rd_buf_str(&x.got), rows[i].got);
+        rd_buf_clear(&x.got);
+    }
 }
 
 /* Who does not consume is not drowned, and loses nothing. */
@@ -362,7 +420,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(talks),
         cmocka_unit_test(fails),
-        cmocka_unit_test(last_words),
+        cmocka_unit_test(lives),
         cmocka_unit_test(back_pressure),
     };
     rd_alloc_init();

@@ -25,7 +25,7 @@ enum ws_state {
 void k8s_ws_init(struct k8s_ws *w, struct k8s_client *c, const char *url, const char *protocols,
                  const char *what)
 {
-    *w = (struct k8s_ws){.client = c, .protocols = protocols};
+    *w = (struct k8s_ws){.client = c, .protocols = protocols, .ping_ms = WS_PING_MS};
     w->url = rd_strdup(url);
     w->what = rd_strdup(what);
     rd_buf_init(&w->out, RD_BUF_UNBOUNDED); /* bounded by WS_SEND_QUEUE_MAX through k8s_ws_room */
@@ -329,7 +329,7 @@ static void ws_shake_hands(struct k8s_ws *w)
         frames_open(w);
         w->open = true;
         w->state = WS_OPEN;
-        w->ping_at_ms = op_now_ms(&w->op) + WS_PING_MS;
+        w->ping_at_ms = op_now_ms(&w->op) + w->ping_ms;
         op_set_alarm(&w->op, w->ping_at_ms);
         if (w->on_open)
             w->on_open(w);
@@ -355,7 +355,7 @@ static void ws_tick(struct k8s_ws *w)
     static const struct wslay_event_msg ping = {.opcode = WSLAY_PING};
     if (wslay_event_queue_msg(w->frames, &ping) == 0)
         w->unanswered++;
-    w->ping_at_ms = op_now_ms(&w->op) + WS_PING_MS;
+    w->ping_at_ms = op_now_ms(&w->op) + w->ping_ms;
 }
 
 /* True while the connection goes on. */
