@@ -148,8 +148,9 @@ def remove_file(folder, name):
 
 @ray.remote(num_cpus=0, max_retries=2)
 def describe_path(path):
-    device = os.stat(path).st_dev if os.path.isdir(path) else None
-    return os.path.isdir(path), os.path.ismount(path), device
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as text:
+        mounts = {line.split()[4] for line in text}
+    return os.path.isdir(path), os.path.realpath(path) in mounts
 
 
 @ray.remote(num_cpus=0)
@@ -239,7 +240,7 @@ def check_shared_volume(expect):
         raise Skip("one node")
     writer, reader = nodes[0], nodes[1]
     for node in (writer, reader):
-        is_dir, is_mount, _ = get(describe_path.options(scheduling_strategy=on(node)).remote(path))
+        is_dir, is_mount = get(describe_path.options(scheduling_strategy=on(node)).remote(path))
         require(is_dir, f"{path} does not exist on node {node['NodeID'][:8]}")
         require(is_mount, f"{path} is not a mount on node {node['NodeID'][:8]}")
     name = f".raydeploy-verify-{os.urandom(8).hex()}"

@@ -19,15 +19,26 @@ static struct live *live;
 
 /* ---- A cluster of one head and one worker ---- */
 
+#define MOUNT "\"volumeMounts\":[{\"name\":\"shared\",\"mountPath\":\"/mnt/shared\"}],"
+#define VOLUME "\"volumes\":[{\"name\":\"shared\",\"persistentVolumeClaim\":{\"claimName\":\"shared\"}}],"
+#define SIZE "\"image\":\"rayproject/ray:x\",\"resources\":{\"limits\":{\"cpu\":\"1\",\"memory\":\"2Gi\"}}"
+#define STORE "\"object-store-memory\":\"120000000\""
+
+static const char claim_text[] =
+    "{\"apiVersion\":\"v1\",\"kind\":\"PersistentVolumeClaim\",\"metadata\":{\"name\":\"shared\"},"
+    "\"spec\":{\"storageClassName\":\"shared-path\",\"accessModes\":[\"ReadWriteMany\"],"
+    "\"resources\":{\"requests\":{\"storage\":\"1Gi\"}}}}";
+
 static const char cluster_text[] =
     "{\"apiVersion\":\"ray.io/v1\",\"kind\":\"RayCluster\",\"metadata\":{\"name\":\"small\"},\"spec\":{"
     "\"authOptions\":{\"mode\":\"token\"},"
-    "\"headGroupSpec\":{\"rayStartParams\":{\"num-cpus\":\"1\"},\"template\":{\"spec\":{\"containers\":[{"
-    "\"name\":\"ray-head\",\"image\":\"rayproject/ray:x\",\"resources\":{\"limits\":{\"cpu\":\"1\","
-    "\"memory\":\"2Gi\"}}}]}}},"
+    "\"headGroupSpec\":{\"rayStartParams\":{\"num-cpus\":\"1\"," STORE "},\"template\":{\"spec\":{" VOLUME
+    "\"containers\":[{\"name\":\"ray-head\"," MOUNT "\"env\":[{\"name\":\"RAY_object_spilling_config\","
+    "\"value\":\"{\\\"type\\\":\\\"filesystem\\\",\\\"params\\\":{\\\"directory_path\\\":"
+    "\\\"/mnt/shared/spill\\\"}}\"}]," SIZE "}]}}},"
     "\"workerGroupSpecs\":[{\"groupName\":\"cpu\",\"replicas\":1,\"minReplicas\":1,\"maxReplicas\":1,"
-    "\"rayStartParams\":{},\"template\":{\"spec\":{\"containers\":[{\"name\":\"ray-worker\","
-    "\"image\":\"rayproject/ray:x\",\"resources\":{\"limits\":{\"cpu\":\"1\",\"memory\":\"2Gi\"}}}]}}}]}}";
+    "\"rayStartParams\":{" STORE "},\"template\":{\"spec\":{" VOLUME
+    "\"containers\":[{\"name\":\"ray-worker\"," MOUNT SIZE "}]}}}]}}";
 
 static void begin_discover(struct op *parent, void *ctx)
 {
@@ -43,8 +54,11 @@ static int open_live(void **state)
     live_run(live, begin_discover, &d);
     live_must(op_take_err(&d.op), "discover");
     k8s_discover_clear(&d);
-    json_t *cluster = json_loads(cluster_text, 0, &why);
-    assert_non_null(cluster);
+    json_t *claim = json_loads(claim_text, 0, &why), *cluster = json_loads(cluster_text, 0, &why);
+    assert_non_null(claim);
+    if (!cluster)
+        fail_msg("cluster: %s at %d", why.text, why.column);
+    json_decref(live_apply(live, claim, NULL, false));
     const char *version = getenv("RIG_RAY_VERSION");
     rd_json_path_set(cluster, "spec.rayVersion", json_string(version ? version : "2.60.0"));
     json_decref(live_apply(live, cluster, NULL, false));
@@ -229,7 +243,8 @@ static void test_verify(void **state)
     (void)state;
     struct rd_buf program = RD_BUF_INIT((size_t)1 << 20);
     struct rd_err *err = NULL;
-    struct ray_verify_expect e = {.nodes = 2, .cpus = 2, .spill_skip = "no spill target", .wait_s = 120};
+    struct ray_verify_expect e = {.nodes = 2, .cpus = 2, .shared_path = "/mnt/shared", .spill = true,
+                                  .wait_s = 120};
     if (!rd_file_read("templates/job/verify.py", program.max, &program, &err))
         fail_msg("%s", err->message);
     for (int turn = 0; turn < 2; turn++) {
@@ -246,8 +261,8 @@ static void test_verify(void **state)
         assert_int_equal(t.run.driver_exit_code, 0);
         assert_int_equal(t.run.adopted, turn == 1);
         assert_int_equal(t.checks.fail, 0);
-        assert_int_equal(t.checks.pass, 4);
-        assert_int_equal(t.checks.skip, 3);
+        assert_int_equal(t.checks.pass, 6);
+        assert_int_equal(t.checks.skip, 1);
         assert_true(t.checks.summary);
         trial_clear(&t);
     }
