@@ -54,3 +54,12 @@ bench:
 # the real control plane of the tests: start, stop, status
 rig *ARGS:
     scripts/rig {{ARGS}}
+
+# one life of the simulation, told step by step; its seed is what a failing test prints
+sim SEED:
+    cmake --preset debug >/dev/null && cmake --build --preset debug --target sim >/dev/null
+    build/debug/bin/sim --seed {{SEED}} --story
+
+# takes the core's safeguards out one by one: the simulation must notice each
+sim-mutants:
+    tests/sim/mutants

@@ -80,6 +80,14 @@ static void gate_writes(struct hall *h, bool on)
             k8s_client_set_write_gate(clients[i], on ? may_write : NULL, h);
 }
 
+static bool nothing_runs(const struct hall *h)
+{
+    for (unsigned i = 0; i < h->o->row_count; i++)
+        if (h->steps[i].active)
+            return false;
+    return phase_wake_ms(&h->phase) == h->phase.run_limit_at_ms;
+}
+
 static void guard_watch(struct hall *h)
 {
     struct guard *g = h->guard;
@@ -87,8 +95,15 @@ static void guard_watch(struct hall *h)
         return;
     if (!h->guard_started) {
         /* Not before what may fail without it has been found in order: nothing is changed then. */
-        if (h->closing || !phase_wants_lock(&h->phase) || !g->ops->ready(&h->ctx))
+        if (h->closing || !phase_wants_lock(&h->phase))
             return;
+        if (!g->ops->ready(&h->ctx)) {
+            if (!h->broken && nothing_runs(h)) { /* and nothing would ever make it ready */
+                h->broken = rd_err_new(RD_ERR_INTERNAL, "no step has said where the lock lives");
+                push(h, EV_LOCK);
+            }
+            return;
+        }
         h->guard_started = true;
         g->ops->start(g, &h->op);
         return;

@@ -31,7 +31,7 @@ static struct {
     int interrupt;       /* this signal arrives when the WATCH of interrupt_at begins */
     int interrupt_at;
     bool stubborn;       /* a hanging START; the second signal cuts it off */
-    bool held, lose_lock;
+    bool held, lose_lock, no_home;
     unsigned puts, removed, released;
     json_t *mirror;
     char *story;
@@ -181,7 +181,7 @@ struct toy_guard {
 
 static bool toy_guard_ready(const struct step_ctx *ctx)
 {
-    return step_fact(ctx, "project.number") != NULL;
+    return !world.no_home && step_fact(ctx, "project.number") != NULL;
 }
 
 static void toy_guard_step(struct op *op)
@@ -411,6 +411,16 @@ static void test_lost_lock_ends_the_run(void **state)
     drive_result_clear(&r);
 }
 
+static void test_no_place_for_the_lock_is_our_bug(void **state)
+{
+    (void)state;
+    world.no_home = true;
+    struct drive_result r = run(GOAL_UP);
+    EXPECT_STORY("look pre");
+    assert_int_equal(r.exit_code, 70);
+    drive_result_clear(&r);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -441,6 +451,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_signal_stops_cleanly, begin, end),
         cmocka_unit_test_setup_teardown(test_hangup_ends_the_display_only, begin, end),
         cmocka_unit_test_setup_teardown(test_second_signal_ends_at_once, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_place_for_the_lock_is_our_bug, begin, end),
         cmocka_unit_test_setup_teardown(test_lost_lock_ends_the_run, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
