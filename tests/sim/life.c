@@ -70,15 +70,18 @@ static void add(struct sim *s, const char *id, step_set needs, uint64_t limit_s)
     s->count++;
 }
 
+const char *const sim_local_steps[SIM_LOCAL_STEPS] = {"cluster", "crds", "base", "kuberay",
+                                                      "volume",  "ray",  "job"};
+
 static void local_graph(struct sim *s)
 {
-    add(s, "cluster", 0, 120);
-    add(s, "crds", 1, 180);
-    add(s, "base", 1, 120);
-    add(s, "kuberay", 2 | 4, 600);
-    add(s, "volume", 4, 300);
-    add(s, "ray", 8 | 16, 1200);
-    add(s, "job", 32, 900);
+    static const struct {
+        step_set needs;
+        unsigned limit_s;
+    } rows[SIM_LOCAL_STEPS] = {{0, 120}, {1, 180}, {1, 120}, {2 | 4, 600}, {4, 300}, {8 | 16, 1200},
+                               {32, 900}};
+    for (unsigned i = 0; i < SIM_LOCAL_STEPS; i++)
+        add(s, sim_local_steps[i], rows[i].needs, rows[i].limit_s);
     s->defs[0].publishes = 1;
     s->defs[2].tries_max = 5;
 }
@@ -265,7 +268,8 @@ bool sim_life(struct sim *s, uint64_t seed, bool story)
     memset(s->procs, 0, sizeof s->procs);
     for (unsigned n = 0; n < SIM_PROCS; n++)
         s->procs[n].id = n + 1;
-    if (sim_random(s, 2))
+    s->local = sim_random(s, 2);
+    if (s->local)
         local_graph(s);
     else
         any_graph(s);

@@ -27,22 +27,35 @@ static unsigned faults_of(const struct sim *s)
     return sum;
 }
 
+/* Which step met which answer under which fault, over the lives with the local graph. A cell that no
+ * life can reach (an ABSENT in a cut watch, say) stays empty and is not counted. */
 static void print_coverage(const struct sim *s)
 {
-    printf("\nverdicts by finding and fault (all steps):\n%-13s", "");
-    for (int f = 0; f < FAULT_MAX; f++)
-        printf(" %12.12s", sim_fault_names[f]);
+    static const enum sim_fault columns[] = {FAULT_NONE,    FAULT_LOST_REQUEST, FAULT_LOST_REPLY,
+                                             FAULT_SLOW,    FAULT_REFUSED,      FAULT_STALE,
+                                             FAULT_CUT};
+    unsigned cells = 0, thin = 0;
+    printf("\n%-9s%-13s", "step", "answer");
+    for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++)
+        printf("%13s", sim_fault_names[columns[c]]);
     putchar('\n');
-    for (int v = 0; v < PHASE_FINDING_MAX; v++) {
-        printf("%-13s", phase_finding_name(v));
-        for (int f = 0; f < FAULT_MAX; f++) {
+    for (unsigned i = 0; i < SIM_LOCAL_STEPS; i++)
+        for (int v = 0; v < PHASE_FINDING_MAX; v++) {
             uint64_t sum = 0;
-            for (unsigned i = 0; i < SIM_STEPS_MAX; i++)
-                sum += s->cells[i][v][f];
-            printf(" %12" PRIu64, sum);
+            for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++)
+                sum += s->cells[i][v][columns[c]];
+            if (!sum)
+                continue;
+            printf("%-9s%-13s", sim_local_steps[i], phase_finding_name(v));
+            for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++) {
+                uint64_t n = s->cells[i][v][columns[c]];
+                printf("%13" PRIu64, n);
+                cells += n > 0;
+                thin += n > 0 && n < 100;
+            }
+            putchar('\n');
         }
-        putchar('\n');
-    }
+    printf("%u cells (step, answer, fault) met, %u of them less than 100 times\n", cells, thin);
 }
 
 int main(int argc, char **argv)

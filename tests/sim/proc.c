@@ -150,7 +150,8 @@ static void reply(struct sim *s, struct proc *p, unsigned i)
     e.u.verdict.verb = f->verb;
     e.u.verdict.run_id = f->run_id;
     e.u.verdict.verdict = v;
-    s->cells[i][v.found][f->fault]++;
+    if (s->local)
+        s->cells[i][v.found][f->fault]++;
     sim_tell(s, "run %u: %s %s: %s%s%s%s", p->id, phase_verb_name(f->verb), s->ids[i],
              phase_finding_name(v.found), v.ours ? " ours" : "", v.drifted ? " drifted" : "",
              f->fault ? " (fault)" : "");

@@ -128,6 +128,7 @@ struct sim {
     /* counts */
     uint64_t events;
     unsigned fault_count[FAULT_MAX], runs, crashes, resumed_alone, needed_help;
+    bool local;          /* this life has the graph of --target local */
     uint64_t cells[SIM_STEPS_MAX][PHASE_FINDING_MAX][FAULT_MAX];
     char violation[256];
 };
@@ -162,6 +163,8 @@ void rules_change(struct sim *s, const struct proc *p, unsigned step, enum phase
 void rules_after(struct sim *s, struct proc *p);
 
 /* ---- life.c ---- */
+#define SIM_LOCAL_STEPS 7
+extern const char *const sim_local_steps[SIM_LOCAL_STEPS];
 /* False: s->violation says which rule broke. */
 bool sim_life(struct sim *s, uint64_t seed, bool story);
 
