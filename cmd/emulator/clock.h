@@ -1,5 +1,5 @@
-/* Virtual time: --speed times the machine's monotonic time. Delays are the modelled ones of the real
- * services; a timer divides them. One uv_timer serves all. */
+/* Virtual time: --speed times the machine's monotonic time. Delays are the modelled ones of the
+ * real services; a timer divides them. One uv_timer serves all. */
 #ifndef EMU_CLOCK_H
 #define EMU_CLOCK_H
 
@@ -26,7 +26,7 @@ struct emu_timer {
 };
 
 void emu_clock_init(struct emu_clock *c, uv_loop_t *loop, double speed);
-void emu_clock_close(struct emu_clock *c); /* nothing fires afterwards */
+void emu_clock_close(struct emu_clock *c);         /* nothing fires afterwards */
 uint64_t emu_clock_now(const struct emu_clock *c); /* virtual ms since the start */
 /* Fires once, delay_ms of virtual time from now, never inside this call; restarts a running one.
  * The callback may free the memory that holds the timer. */

@@ -23,7 +23,7 @@ struct emu_conn {
     struct rd_list node;
     struct emu_listener *listener;
     uv_tcp_t tcp;
-    SSL *ssl; /* NULL: plain */
+    SSL *ssl;               /* NULL: plain */
     BIO *from_net, *to_net; /* borrowed from ssl */
     struct rd_buf in;       /* decrypted, not yet parsed */
     struct emu_req *req;    /* the one under way */

@@ -7,12 +7,15 @@
 #include "fault.h"
 #include "store.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 #include <uv.h>
 
 struct emu_server;
 struct emu_auth;
 struct emu_kube;
+struct emu_gke_hooks;
 
 struct emu {
     uv_loop_t *loop;
@@ -21,10 +24,13 @@ struct emu {
     struct emu_store store;
     struct emu_server *server;
     struct emu_auth *auth;
-    struct emu_kube *kube; /* owned by the Kubernetes half; NULL until it starts */
-    uint64_t rand;         /* state of the seeded generator */
-    const char *dir;       /* borrowed */
-    const char *project;   /* borrowed; the one project that exists */
+    struct rd_strv settings;               /* "key=value", see setting.h */
+    struct emu_kube *kube;                 /* owned by the Kubernetes half; NULL until it starts */
+    struct rd_list ops;                    /* operations under way, see ops.h */
+    const struct emu_gke_hooks *gke_hooks; /* borrowed; see gke.h */
+    uint64_t rand;                         /* state of the seeded generator */
+    const char *dir;                       /* borrowed */
+    const char *project;                   /* borrowed; the one project that exists */
     const char *project_number;
 };
 

@@ -1,7 +1,7 @@
 /* Faults by rule: `METHOD path-glob:effect[@rate|@nth]`, several separated by ';' or newlines.
- * METHOD may be '*'. The glob is held against the path ("/v1/projects/...") and against the API name
- * with the path ("container/v1/..."). No '@': always; an integer: that matching request only, from 1;
- * "0.1" or "10%": that share of them, by the seeded generator. Source: docs/emulator.md. */
+ * METHOD may be '*'. The glob is held against the path ("/v1/projects/...") and against the API
+ * name with the path ("container/v1/..."). No '@': always; an integer: that matching request only,
+ * from 1; "0.1" or "10%": that share of them, by the seeded generator. Source: docs/emulator.md. */
 #ifndef EMU_FAULT_H
 #define EMU_FAULT_H
 

@@ -45,18 +45,20 @@ static void test_pick(void **state)
     (void)state;
     struct emu_faults f = {0};
     struct rd_err *err = NULL;
-    assert_true(emu_faults_parse(&f,
-                                 "GET /a/*:503@2; POST */policy:setIt:409; * file/v1/x:reset@0.5",
-                                 &err));
+    assert_true(emu_faults_parse(
+        &f, "GET /a/*:503@2; POST */policy:setIt:409; * file/v1/x:reset@0.5", &err));
     static const struct {
         const char *api, *method, *path;
         double random;
         enum emu_effect want;
     } rows[] = {
-        {"x", "GET", "/a/b", 0, EMU_NONE},      {"x", "PUT", "/a/b", 0, EMU_NONE},
-        {"x", "GET", "/a/c", 0, EMU_STATUS},    {"x", "GET", "/a/b", 0, EMU_NONE},
+        {"x", "GET", "/a/b", 0, EMU_NONE},
+        {"x", "PUT", "/a/b", 0, EMU_NONE},
+        {"x", "GET", "/a/c", 0, EMU_STATUS},
+        {"x", "GET", "/a/b", 0, EMU_NONE},
         {"x", "POST", "/v1/policy:setIt", 0, EMU_STATUS},
-        {"file", "GET", "/v1/x", 0.49, EMU_RESET}, {"file", "GET", "/v1/x", 0.5, EMU_NONE},
+        {"file", "GET", "/v1/x", 0.49, EMU_RESET},
+        {"file", "GET", "/v1/x", 0.5, EMU_NONE},
         {"other", "GET", "/v1/x", 0, EMU_NONE},
     };
     for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {

@@ -40,17 +40,28 @@ const char *emu_http_reason(int status)
     static const struct {
         int status;
         const char *reason;
-    } reasons[] = {{101, "Switching Protocols"}, {200, "OK"},
-                   {201, "Created"},             {202, "Accepted"},
-                   {204, "No Content"},          {308, "Resume Incomplete"},
-                   {400, "Bad Request"},         {401, "Unauthorized"},
-                   {403, "Forbidden"},           {404, "Not Found"},
-                   {405, "Method Not Allowed"},  {409, "Conflict"},
-                   {410, "Gone"},                {412, "Precondition Failed"},
-                   {413, "Content Too Large"},   {415, "Unsupported Media Type"},
-                   {422, "Unprocessable Entity"}, {429, "Too Many Requests"},
-                   {500, "Internal Server Error"}, {501, "Not Implemented"},
-                   {503, "Service Unavailable"}, {504, "Gateway Timeout"}};
+    } reasons[] = {{101, "Switching Protocols"},
+                   {200, "OK"},
+                   {201, "Created"},
+                   {202, "Accepted"},
+                   {204, "No Content"},
+                   {308, "Resume Incomplete"},
+                   {400, "Bad Request"},
+                   {401, "Unauthorized"},
+                   {403, "Forbidden"},
+                   {404, "Not Found"},
+                   {405, "Method Not Allowed"},
+                   {409, "Conflict"},
+                   {410, "Gone"},
+                   {412, "Precondition Failed"},
+                   {413, "Content Too Large"},
+                   {415, "Unsupported Media Type"},
+                   {422, "Unprocessable Entity"},
+                   {429, "Too Many Requests"},
+                   {500, "Internal Server Error"},
+                   {501, "Not Implemented"},
+                   {503, "Service Unavailable"},
+                   {504, "Gateway Timeout"}};
     for (size_t i = 0; i < RD_ARRAY_LEN(reasons); i++) {
         if (reasons[i].status == status)
             return reasons[i].reason;

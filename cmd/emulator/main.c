@@ -1,5 +1,8 @@
 /* raydeploy-emulator: see docs/emulator.md. */
+#include "auth.h"
+#include "ops.h"
 #include "server.h"
+#include "setting.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -37,10 +40,38 @@ static void on_signal(uv_signal_t *handle, int signum)
         uv_stop(&a->loop);
 }
 
-static void on_hello(struct emu_req *req, void *arg)
+/* What points raydeploy, gcloud and kubectl here. */
+static bool write_env(struct emu *e, struct rd_err **reterr)
 {
-    (void)arg;
-    emu_reply_json(req, 200, rd_json_pack("{s:s}", "path", req->msg.path));
+    RD_AUTOBUF struct rd_buf out = RD_BUF_INIT(64 * 1024);
+    char real[4096];
+    if (realpath(e->dir, real) == NULL)
+        return rd_fail(reterr, RD_ERR_FAILED, "cannot resolve %s", e->dir);
+    gcp_write_env(e, &out);
+    rd_buf_printf(&out, "export CLOUDSDK_API_ENDPOINT_OVERRIDES_STS=https://127.0.0.1:%d/\n",
+                  emu_listener_port(emu_listener_find(e, "sts")));
+    rd_buf_printf(&out, "export CLOUDSDK_AUTH_TOKEN_HOST=https://127.0.0.1:%d/token\n",
+                  emu_listener_port(emu_listener_find(e, "oauth2")));
+    int metadata = emu_listener_port(emu_listener_find(e, "metadata"));
+    static const char *const names[] = {"HOST", "IP", "ROOT"};
+    for (size_t i = 0; i < RD_ARRAY_LEN(names); i++)
+        rd_buf_printf(&out, "export GCE_METADATA_%s=127.0.0.1:%d\n", names[i], metadata);
+    rd_buf_printf(&out,
+                  "export CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE='%s/ca.pem'\n"
+                  "export SSL_CERT_FILE='%s/ca.pem'\n"
+                  "export GOOGLE_APPLICATION_CREDENTIALS='%s/key.json'\n"
+                  "export CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE='%s/key.json'\n"
+                  "export CLOUDSDK_CONFIG='%s/gcloud'\n"
+                  "export CLOUDSDK_CORE_PROJECT=%s GOOGLE_CLOUD_PROJECT=%s GCP_PROJECT_ID=%s\n",
+                  real, real, real, real, real, e->project, e->project, e->project);
+    rd_buf_puts(&out, "export CLOUDSDK_CORE_DISABLE_PROMPTS=1 CLOUDSDK_SURVEY_DISABLE_PROMPTS=1\n"
+                      "export CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=1\n"
+                      "export CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK=1\n"
+                      "export CLOUDSDK_CORE_CHECK_GCE_METADATA=false\n"
+                      "unset REQUESTS_CA_BUNDLE CURL_CA_BUNDLE\n"
+                      "unset HTTP_PROXY HTTPS_PROXY http_proxy https_proxy ALL_PROXY all_proxy\n");
+    RD_AUTOFREE char *path = rd_path_join(e->dir, "env");
+    return rd_file_write_atomic(path, out.data, out.len, 0644, reterr);
 }
 
 static bool start(struct app *a, struct rd_err **reterr)
@@ -55,25 +86,24 @@ static bool start(struct app *a, struct rd_err **reterr)
     const char *pem = emu_server_ca_pem(e->server);
     if (!rd_file_write_atomic(ca, pem, strlen(pem), 0644, reterr))
         return false;
-    struct emu_listener *l = emu_listen(e, "hello", true, on_hello, NULL, reterr);
-    if (l == NULL)
-        return false;
-    fprintf(stderr, "https://127.0.0.1:%d\n", emu_listener_port(l));
-    return true;
+    return emu_auth_start(e, reterr) && gcp_start(e, reterr) && write_env(e, reterr);
 }
 
 static int usage(FILE *out, int code)
 {
-    fputs("usage: raydeploy-emulator --dir DIR [--seed N] [--speed X] [--faults SPEC]...\n", out);
+    fputs("usage: raydeploy-emulator --dir DIR [--seed N] [--speed X] [--faults SPEC]...\n"
+          "         [--project ID] [--set KEY=VALUE]...\n",
+          out);
     return code;
 }
 
 static bool parse_args(struct app *a, int argc, char **argv, struct rd_err **reterr, double *speed)
 {
     static const struct option options[] = {
-        {"dir", required_argument, NULL, 'd'},    {"seed", required_argument, NULL, 's'},
-        {"speed", required_argument, NULL, 'x'},  {"faults", required_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},         {0}};
+        {"dir", required_argument, NULL, 'd'},     {"seed", required_argument, NULL, 's'},
+        {"speed", required_argument, NULL, 'x'},   {"faults", required_argument, NULL, 'f'},
+        {"help", no_argument, NULL, 'h'},          {"set", required_argument, NULL, 'S'},
+        {"project", required_argument, NULL, 'p'}, {0}};
     char *end = NULL;
     int c;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -94,6 +124,13 @@ static bool parse_args(struct app *a, int argc, char **argv, struct rd_err **ret
         case 'f':
             if (!emu_faults_parse(&a->emu.faults, optarg, reterr))
                 return false;
+            break;
+        case 'S':
+            if (!emu_setting_add(&a->emu, optarg, reterr))
+                return false;
+            break;
+        case 'p':
+            a->emu.project = optarg;
             break;
         case 'h':
             exit(usage(stdout, 0));
@@ -123,6 +160,7 @@ int main(int argc, char **argv)
     a->emu.loop = &a->loop;
     emu_clock_init(&a->emu.clock, &a->loop, speed);
     emu_store_init(&a->emu.store);
+    rd_list_init(&a->emu.ops);
     static const int signums[] = {SIGINT, SIGTERM, SIGUSR1};
     for (size_t i = 0; i < RD_ARRAY_LEN(signums); i++) {
         uv_signal_init(&a->loop, &a->sigs[i]);
@@ -139,13 +177,16 @@ int main(int argc, char **argv)
         fprintf(stderr, "raydeploy-emulator: %s\n", err->message);
         code = 1;
     }
+    gcp_ops_clear(&a->emu);
     emu_clock_close(&a->emu.clock);
     for (size_t i = 0; i < RD_ARRAY_LEN(signums); i++)
         uv_close((uv_handle_t *)&a->sigs[i], NULL);
     emu_server_free(a->emu.server);
     uv_run(&a->loop, UV_RUN_DEFAULT);
     uv_loop_close(&a->loop);
+    emu_auth_free(a->emu.auth);
     emu_store_clear(&a->emu.store);
+    rd_strv_clear(&a->emu.settings);
     emu_faults_clear(&a->emu.faults);
     free(a);
     return code;

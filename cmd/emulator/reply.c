@@ -82,7 +82,8 @@ void emu_reply_json(struct emu_req *req, int status, json_t *take_body)
         json_decref(take_body);
         return;
     }
-    RD_AUTOFREE char *text = take_body == NULL ? rd_strdup("") : json_dumps(take_body, JSON_COMPACT);
+    RD_AUTOFREE char *text =
+        take_body == NULL ? rd_strdup("") : json_dumps(take_body, JSON_COMPACT);
     emu_reply_bytes(req, status, take_body == NULL ? NULL : "application/json; charset=UTF-8", text,
                     strlen(text));
     json_decref(take_body);

@@ -96,8 +96,8 @@ bool emu_route_match(const char *pattern, const char *path, struct emu_params *r
 }
 
 const struct emu_route *emu_route_find(const struct emu_route *rows, size_t count,
-                                       const char *method, const char *path,
-                                       struct emu_params *ret, bool *ret_path_known)
+                                       const char *method, const char *path, struct emu_params *ret,
+                                       bool *ret_path_known)
 {
     *ret_path_known = false;
     for (size_t i = 0; i < count; i++) {

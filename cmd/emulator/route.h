@@ -1,5 +1,5 @@
-/* Path patterns of REST APIs: literal segments, "{}" for one segment, a "{...}:verb" ending, and "**"
- * as the last segment for the rest. Parameters are percent-decoded. */
+/* Path patterns of REST APIs: literal segments, "{}" for one segment, a "{...}:verb" ending, and
+ * "**" as the last segment for the rest. Parameters are percent-decoded. */
 #ifndef EMU_ROUTE_H
 #define EMU_ROUTE_H
 
@@ -26,8 +26,8 @@ bool emu_route_match(const char *pattern, const char *path, struct emu_params *r
 void emu_params_clear(struct emu_params *p);
 /* The row, or NULL; *ret_path_known tells 404 from 405. */
 const struct emu_route *emu_route_find(const struct emu_route *rows, size_t count,
-                                       const char *method, const char *path,
-                                       struct emu_params *ret, bool *ret_path_known);
+                                       const char *method, const char *path, struct emu_params *ret,
+                                       bool *ret_path_known);
 char *emu_percent_decode(const char *s, size_t len, bool plus_is_space); /* owned */
 
 #endif

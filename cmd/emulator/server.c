@@ -122,7 +122,7 @@ const char *emu_listener_api(const struct emu_listener *l)
 
 struct emu_listener *emu_listener_find(struct emu *e, const char *api)
 {
-    rd_list_foreach(it, &e->server->listeners) {
+    rd_list_foreach (it, &e->server->listeners) {
         struct emu_listener *l = container_of(it, struct emu_listener, node);
         if (rd_streq(l->api, api))
             return l;
@@ -152,10 +152,10 @@ void emu_req_log(struct emu_req *req)
     req->logged = true;
     char time[32];
     rd_rfc3339_us(req->wall_us, time);
-    json_t *line = rd_json_pack(
-        "{s:I, s:s, s:s, s:s, s:s, s:s, s:i}", "seq", (json_int_t)req->seq, "time", time, "api",
-        req->listener->api, "method", req->msg.method, "path", req->msg.path, "query",
-        req->msg.query, "status", req->status);
+    json_t *line =
+        rd_json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:i}", "seq", (json_int_t)req->seq, "time",
+                     time, "api", req->listener->api, "method", req->msg.method, "path",
+                     req->msg.path, "query", req->msg.query, "status", req->status);
     if (req->caller != NULL)
         json_object_set_new(line, "caller", json_string(req->caller));
     if (req->on_answer != NULL)
@@ -252,8 +252,8 @@ void emu_server_dispatch(struct emu_req *req)
     else if (f.effect == EMU_RESET)
         emu_drop(req);
     else if (f.effect == EMU_DELAY)
-        emu_timer_start(&e->clock, &req->timer,
-                        (uint64_t)((double)f.delay_ms * e->clock.speed), on_delay);
+        emu_timer_start(&e->clock, &req->timer, (uint64_t)((double)f.delay_ms * e->clock.speed),
+                        on_delay);
     else
         run_handler(req);
 }

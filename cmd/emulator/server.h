@@ -2,9 +2,9 @@
  * keep-alive, and requests that are answered now or later.
  *
  * A handler gets the request and owns it until it ends it, exactly once, by one of emu_reply_*,
- * emu_drop, emu_stream_end or emu_ws_end. The client may leave before: then on_gone (if set) is called
- * once, answers go nowhere, and the request still has to be ended (also inside on_gone).
- * A request may also come from inside (emu_call): no connection, same handlers. */
+ * emu_drop, emu_stream_end or emu_ws_end. The client may leave before: then on_gone (if set) is
+ * called once, answers go nowhere, and the request still has to be ended (also inside on_gone). A
+ * request may also come from inside (emu_call): no connection, same handlers. */
 #ifndef EMU_SERVER_H
 #define EMU_SERVER_H
 
@@ -47,24 +47,24 @@ struct emu_req {
     struct emu_conn *conn; /* NULL: inside call, or the client has left */
     struct emu_msg msg;
     uint64_t seq;
-    int64_t wall_us;       /* arrival */
-    char *caller;          /* principal once known ("serviceAccount:..."), owned; for the log too */
+    int64_t wall_us; /* arrival */
+    char *caller;    /* principal once known ("serviceAccount:..."), owned; for the log too */
     struct emu_fault fault;
-    struct rd_buf extra;   /* response headers added by emu_req_add_header */
-    int status;            /* once answered; 0: dropped */
+    struct rd_buf extra; /* response headers added by emu_req_add_header */
+    int status;          /* once answered; 0: dropped */
     bool streaming, websocket, logged;
-    bool body_secret;      /* the log shows no body */
+    bool body_secret; /* the log shows no body */
     emu_gone_fn *on_gone;
-    emu_data_fn *on_data;  /* websocket messages */
-    void *arg;             /* for the two above */
+    emu_data_fn *on_data;     /* websocket messages */
+    void *arg;                /* for the two above */
     emu_answer_fn *on_answer; /* inside call */
     void *answer_arg;
-    struct emu_timer timer;   /* free for the handler's use (delayed answers) */
-    json_t *delayed;          /* emu_reply_later keeps its body here */
+    struct emu_timer timer; /* free for the handler's use (delayed answers) */
+    json_t *delayed;        /* emu_reply_later keeps its body here */
 };
 
-/* Opens a listener on 127.0.0.1 with a port of its own choosing and returns the port. `api` names it
- * in the log and in fault rules ("container", "kube-management"); copied. */
+/* Opens a listener on 127.0.0.1 with a port of its own choosing and returns the port. `api` names
+ * it in the log and in fault rules ("container", "kube-management"); copied. */
 struct emu_listener *emu_listen(struct emu *e, const char *api, bool tls, emu_handler_fn *handler,
                                 void *arg, struct rd_err **reterr) RD_MUST_CHECK;
 int emu_listener_port(const struct emu_listener *l);
@@ -74,8 +74,8 @@ void emu_listener_close(struct emu_listener *take);
 /* The listener of an API, or NULL. */
 struct emu_listener *emu_listener_find(struct emu *e, const char *api);
 
-/* A request from inside to the API's handler, as `caller`; faults do not strike it, the log shows it
- * with "inside". `answer` is called once, never inside this call... path may hold a query. */
+/* A request from inside to the API's handler, as `caller`; faults do not strike it, the log shows
+ * it with "inside". `answer` is called once, never inside this call... path may hold a query. */
 void emu_call(struct emu *e, const char *api, const char *caller, const char *method,
               const char *path, json_t *take_body, emu_answer_fn *answer, void *arg);
 

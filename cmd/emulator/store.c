@@ -55,7 +55,7 @@ json_t *emu_store_list(struct emu_store *s, const char *kind, const char *prefix
     json_t *list = json_array();
     const char *name;
     json_t *value;
-    json_object_foreach(emu_store_all(s, kind), name, value) {
+    json_object_foreach (emu_store_all(s, kind), name, value) {
         if (prefix == NULL || rd_starts_with(name, prefix))
             json_array_append(list, value);
     }
@@ -75,7 +75,8 @@ json_t *emu_public(const json_t *resource)
     const char *key;
     json_t *value;
     void *next;
-    json_object_foreach_safe(copy, next, key, value) {
+    json_object_foreach_safe(copy, next, key, value)
+    {
         if (key[0] == '_')
             json_object_del(copy, key);
     }
@@ -87,13 +88,13 @@ json_t *emu_store_dump(struct emu_store *s)
     json_t *gcp = json_object();
     const char *kind;
     json_t *all;
-    json_object_foreach(s->kinds, kind, all) {
-        if (json_object_size(all) == 0)
+    json_object_foreach (s->kinds, kind, all) {
+        if (kind[0] == '_' || json_object_size(all) == 0)
             continue;
         json_t *out = json_object();
         const char *name;
         json_t *value;
-        json_object_foreach(all, name, value)
+        json_object_foreach (all, name, value)
             json_object_set_new(out, name, emu_public(value));
         json_object_set_new(gcp, kind, out);
     }

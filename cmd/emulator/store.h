@@ -33,8 +33,8 @@ json_t *emu_store_all(struct emu_store *s, const char *kind);
 /* Owned array of references to those whose name starts with `prefix` (NULL: all). */
 json_t *emu_store_list(struct emu_store *s, const char *kind, const char *prefix);
 void emu_store_add_view(struct emu_store *s, const char *name, emu_view_fn *fn, void *arg);
-/* Owned: {"gcp": {kind: {name: ...}}, VIEW: ...}; empty kinds and keys that start with '_', which
- * are the emulator's own notes on a resource, are left out. */
+/* Owned: {"gcp": {kind: {name: ...}}, VIEW: ...}; empty kinds, and kinds and keys that start
+ * with '_', which are the emulator's own notes, are left out. */
 json_t *emu_store_dump(struct emu_store *s);
 /* Owned deep copy without the emulator's own notes. */
 json_t *emu_public(const json_t *resource);

@@ -1,5 +1,5 @@
-/* The emulator's own certificate authority, made at each start, and one server identity for loopback
- * addresses and the names that stand for Google's hosts. */
+/* The emulator's own certificate authority, made at each start, and one server identity for
+ * loopback addresses and the names that stand for Google's hosts. */
 #ifndef EMU_TLS_H
 #define EMU_TLS_H
 
