@@ -197,33 +197,30 @@ static json_t *named_fields(const json_t *intent)
     return root;
 }
 
-/* The one field set of the manager's applies, of this version; NULL when there is none or more. */
-static const json_t *field_set(const json_t *live, const char *manager, const char *api_version)
+/* The one field set of the manager's applies, of this version; NULL when there is none. *ret_mixed: there
+ * are several, or one of another version. */
+static const json_t *field_set(const json_t *live, const char *manager, const char *api_version,
+                               bool *ret_mixed)
 {
     const json_t *found = NULL;
     size_t i;
     json_t *entry;
+    *ret_mixed = false;
     json_array_foreach (rd_json_path(live, "metadata.managedFields"), i, entry) {
         if (!rd_streq(rd_json_str(entry, "manager", NULL), manager) ||
             !rd_streq(rd_json_str(entry, "operation", NULL), "Apply") ||
             rd_json_str(entry, "subresource", NULL))
             continue;
         if (found || !rd_streq(rd_json_str(entry, "apiVersion", NULL), api_version))
-            return NULL;
+            *ret_mixed = true;
         found = json_object_get(entry, "fieldsV1");
     }
     return found;
 }
 
-bool k8s_apply_is_noop(const json_t *intent, const json_t *live, const char *field_manager)
+static bool fields_settled(const json_t *fields, const json_t *root, const json_t *live, bool builtin)
 {
-    const char *api = rd_json_str(intent, "apiVersion", NULL);
-    const json_t *fields = live ? field_set(live, field_manager, api) : NULL;
-    if (!fields || !api || !rd_streq(api, rd_json_str(live, "apiVersion", NULL)) ||
-        rd_json_path(live, "metadata.deletionTimestamp"))
-        return false;
-    json_t *root = named_fields(intent);
-    struct walk w = {.builtin = group_is_builtin(api), .ok = true};
+    struct walk w = {.builtin = builtin, .ok = true};
     push(&w, fields, root, live);
     while (w.ok && w.len) {
         struct place p = w.v[--w.len];
@@ -237,6 +234,22 @@ bool k8s_apply_is_noop(const json_t *intent, const json_t *live, const char *fie
             w.ok = false;
     }
     rd_freep(&w.v);
-    json_decref(root);
     return w.ok;
+}
+
+bool k8s_apply_is_noop(const json_t *intent, const json_t *live, const char *field_manager)
+{
+    const char *api = rd_json_str(intent, "apiVersion", NULL);
+    if (!live || !api || !rd_streq(api, rd_json_str(live, "apiVersion", NULL)) ||
+        rd_json_path(live, "metadata.deletionTimestamp"))
+        return false;
+    bool mixed;
+    const json_t *fields = field_set(live, field_manager, api, &mixed);
+    if (mixed)
+        return false;
+    RD_AUTOJSON json_t *root = named_fields(intent);
+    /* The server keeps no entry for one who wants nothing but that the object is there. */
+    if (!fields || !json_object_size(root))
+        return !fields && !json_object_size(root);
+    return fields_settled(fields, root, live, group_is_builtin(api));
 }
