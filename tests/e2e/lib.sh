@@ -76,11 +76,10 @@ need_rig() {
 
 # All objects of the API server, one line each, events and leases aside.
 snapshot() {
-    "$kubectl" --kubeconfig "$RIG_ADMIN_KUBECONFIG" api-resources --verbs=list -o name 2>/dev/null |
-        grep -vE '^(events|leases|componentstatuses)(\.|$)' | sort -u |
-        while read -r kind; do
-            "$kubectl" --kubeconfig "$RIG_ADMIN_KUBECONFIG" get "$kind" -A --ignore-not-found \
-                -o jsonpath="{range .items[*]}$kind {.metadata.namespace}/{.metadata.name} {.metadata.uid}{'\n'}{end}" \
-                2>/dev/null
-        done | sort
+    local kinds
+    kinds=$("$kubectl" --kubeconfig "$RIG_ADMIN_KUBECONFIG" api-resources --verbs=list -o name 2>/dev/null |
+        grep -vE '^(events|leases|componentstatuses)(\.|$)' | sort -u | paste -sd, -)
+    "$kubectl" --kubeconfig "$RIG_ADMIN_KUBECONFIG" get "$kinds" -A --ignore-not-found \
+        -o jsonpath="{range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name} {.metadata.uid}{'\n'}{end}" \
+        2>/dev/null | sort
 }
