@@ -212,7 +212,8 @@ int deploy_run(struct deploy *d, enum phase_goal_kind kind, step_set want, step_
         .on_hangup = on_hangup,
         .ctx = d,
         .no_lock = kind == GOAL_LOOK,
-        .dry_run = kind == GOAL_LOOK,
+        /* check and plan compare with what is wanted; status only asks what is there. */
+        .dry_run = kind == GOAL_LOOK && strcmp(d->v->verb->name, "status") != 0,
         .session = d->session,
     };
     drive_run(d->v->loop, &o, &d->result);

@@ -126,6 +126,18 @@ static bool read_cache(struct chart_fetch *f, const char *digest)
     return accept_archive(f, rd_buf_str(&b), b.len, path, true, &err);
 }
 
+/* The index cannot be reached: the archive that was trusted before will do. */
+static bool read_remembered(struct chart_fetch *f)
+{
+    RD_AUTOFREE char *path = cache_path(f, ".sha256");
+    struct rd_buf b RD_AUTOBUF = RD_BUF_INIT(4096);
+    struct rd_err *err RD_AUTOERR = NULL;
+    if (!rd_path_exists(path) || !rd_file_read(path, 4096, &b, &err))
+        return false;
+    RD_AUTOFREE char *seen = rd_strndup(rd_buf_str(&b), strcspn(rd_buf_str(&b), "\r\n "));
+    return read_cache(f, seen);
+}
+
 static void get(struct chart_fetch *f, const char *url, size_t max)
 {
     http_call_clear(&f->call);
@@ -211,6 +223,11 @@ static void fetch_step(struct op *op)
         return;
     }
     err = op_take_err(&f->call.op);
+    if (err && f->state == ST_INDEX && read_remembered(f)) {
+        rd_err_free(err);
+        op_finish(op, NULL);
+        return;
+    }
     if (err) {
         rd_err_wrap(err, "fetch the KubeRay chart from %s", f->url);
         if (!err->hint)

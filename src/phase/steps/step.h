@@ -34,6 +34,9 @@ struct step_op {
     struct step_ctx *ctx;
     const struct step_row *row;
     enum phase_verb verb;
+    bool may_start;                /* the goal may start this step, or plan wants to know what it would
+                                      do: LOOK compares with what is wanted. Else it only asks whether
+                                      what we made is there */
     struct phase_verdict verdict;
     char *reason;                  /* owned; one line: what it waits for or why; NULL */
     struct rd_err *why;            /* owned; for FAILED, FOREIGN, FAILING, UNREACHABLE */
