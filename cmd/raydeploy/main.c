@@ -9,25 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct verb *const verbs[] = {
-    &verb_init,     &verb_check,   &verb_plan,         &verb_up,   &verb_test_job, &verb_status,
-    &verb_teardown, &verb_render,  &verb_apply,        &verb_delete, &verb_diff,   &verb_wait,
-    &verb_explain,  &verb_port_forward, &verb_lint, &verb_version, &verb_completion, &verb_help,
-    NULL,
-};
-
-const char *const verbs_later[] = {
-    "bootstrap", "credentials", "dashboard", "grafana", "monitoring", "job", "token", "local", NULL,
-};
-
-const struct verb *verb_find(const char *name)
-{
-    for (size_t i = 0; verbs[i]; i++)
-        if (rd_streq(verbs[i]->name, name))
-            return verbs[i];
-    return NULL;
-}
-
 /* ---- Crashes ---- */
 
 /* Async-signal-safe: a fixed text, and out. The journal makes this just another crash. */
@@ -204,15 +185,16 @@ static int unknown_verb(const char *name, int argc, char **argv)
             rd_fail(&err, RD_ERR_INPUT, "`raydeploy %s` is not in this version", name);
             return refuse(NULL, argc, argv, err);
         }
-    const char *names[RD_ARRAY_LEN(verbs)];
-    for (size_t i = 0; i < RD_ARRAY_LEN(verbs); i++)
-        names[i] = verbs[i] ? verbs[i]->name : NULL;
-    const char *near = rd_text_nearest(name, names);
+    struct rd_strv names = {NULL, 0};
+    for (size_t i = 0; verbs[i]; i++)
+        rd_strv_add(&names, verbs[i]->name);
+    const char *near = rd_text_nearest(name, (const char *const *)names.v);
     rd_fail(&err, RD_ERR_INPUT, "unknown command \"%.200s\"", name);
     if (near)
         rd_err_hint(err, "Did you mean `raydeploy %s`? `raydeploy help` lists the commands.", near);
     else
         rd_err_hint(err, "`raydeploy help` lists the commands.");
+    rd_strv_clear(&names);
     return refuse(NULL, argc, argv, err);
 }
 
