@@ -1,5 +1,5 @@
-/* The lock of a deployment on a real API server: namespace, Lease and mirror come, are held, are found
- * by the next run, shut out a second one, and go when asked to. */
+/* The lock of a deployment on a real API server: namespace, Lease and mirror come, are held, are
+ * found by the next run, shut out a second one, and go when asked to. */
 #include "live.h"
 #include "phase/drive/holder.h"
 #include "phase/drive/lock.h"
@@ -37,9 +37,9 @@ struct story {
     struct config config;
     struct step_ctx ctx;
     struct lock lock;
-    json_t *put;     /* owned; what to write once held; NULL: nothing */
+    json_t *put; /* owned; what to write once held; NULL: nothing */
     bool remove;
-    json_t *found;   /* owned */
+    json_t *found; /* owned */
     int step;
 };
 

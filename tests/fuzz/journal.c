@@ -1,4 +1,4 @@
-/* Lines of a journal: what is taken for a record is one, and survives being written and read again. */
+/* Lines of a journal: what is taken for a record survives being written and read again. */
 #include "fuzz.h"
 
 #include "base/alloc.h"

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define RUNS_MAX 12              /* with faults, before they are switched off */
+#define RUNS_MAX 12 /* with faults, before they are switched off */
 #define TURNS_MAX 200000
 #define RUN_MAX_MS (3600u * 1000)
 
@@ -65,8 +65,8 @@ void sim_violate(struct sim *s, const char *fmt, ...)
 static void add(struct sim *s, const char *id, step_set needs, uint64_t limit_s)
 {
     snprintf(s->ids[s->count], sizeof s->ids[0], "%s", id);
-    s->defs[s->count] = (struct phase_step_def){
-        .id = s->ids[s->count], .needs = needs, .limit_ms = limit_s * 1000};
+    s->defs[s->count] =
+        (struct phase_step_def){.id = s->ids[s->count], .needs = needs, .limit_ms = limit_s * 1000};
     s->count++;
 }
 
@@ -78,8 +78,8 @@ static void local_graph(struct sim *s)
     static const struct {
         step_set needs;
         unsigned limit_s;
-    } rows[SIM_LOCAL_STEPS] = {{0, 120}, {1, 180}, {1, 120}, {2 | 4, 600}, {4, 300}, {8 | 16, 1200},
-                               {32, 900}};
+    } rows[SIM_LOCAL_STEPS] = {{0, 120}, {1, 180},       {1, 120}, {2 | 4, 600},
+                               {4, 300}, {8 | 16, 1200}, {32, 900}};
     for (unsigned i = 0; i < SIM_LOCAL_STEPS; i++)
         add(s, sim_local_steps[i], rows[i].needs, rows[i].limit_s);
     s->defs[0].publishes = 1;

@@ -27,12 +27,12 @@ static unsigned faults_of(const struct sim *s)
     return sum;
 }
 
-/* Which step met which answer under which fault, over the lives with the local graph. A cell that no
- * life can reach (an ABSENT in a cut watch, say) stays empty and is not counted. */
+/* Which step met which answer under which fault, over the lives with the local graph. A cell that
+ * no life can reach (an ABSENT in a cut watch, say) stays empty and is not counted. */
 static void print_coverage(const struct sim *s)
 {
-    static const enum sim_fault columns[] = {FAULT_NONE,    FAULT_LOST_REQUEST, FAULT_LOST_REPLY,
-                                             FAULT_SLOW,    FAULT_REFUSED,      FAULT_STALE,
+    static const enum sim_fault columns[] = {FAULT_NONE, FAULT_LOST_REQUEST, FAULT_LOST_REPLY,
+                                             FAULT_SLOW, FAULT_REFUSED,      FAULT_STALE,
                                              FAULT_CUT};
     unsigned cells = 0, thin = 0;
     printf("\n%-9s%-13s", "step", "answer");
@@ -76,7 +76,8 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--coverage") == 0)
             coverage = true;
         else {
-            fprintf(stderr, "usage: sim [--seed N] [--lives N | --seconds S] [--story] [--coverage]\n");
+            fprintf(stderr,
+                    "usage: sim [--seed N] [--lives N | --seconds S] [--story] [--coverage]\n");
             return 2;
         }
     }
@@ -112,7 +113,8 @@ int main(int argc, char **argv)
     qsort(per_life, lived, sizeof *per_life, compare);
     double took = seconds_since(&begun);
     unsigned goals = s->resumed_alone + s->needed_help;
-    printf("lives %zu, runs %u, events %" PRIu64 ", faults %u (median %u a life), crashes %u (in %.0f %% "
+    printf("lives %zu, runs %u, events %" PRIu64
+           ", faults %u (median %u a life), crashes %u (in %.0f %% "
            "of lives)\n",
            lived, s->runs, s->events, faults_of(s), lived ? per_life[lived / 2] : 0, s->crashes,
            lived ? 100.0 * crashed / (double)lived : 0);

@@ -117,8 +117,8 @@ static void act(struct sim *s, struct proc *p, unsigned i)
     case VERB_START:
     case VERB_UNDO:
         rules_change(s, p, i, f->verb);
-        f->verdict = f->verb == VERB_START ? world_start(s, i, f->version)
-                                           : world_undo(s, i, f->version);
+        f->verdict =
+            f->verb == VERB_START ? world_start(s, i, f->version) : world_undo(s, i, f->version);
         return;
     case VERB_MAX:
         break;
@@ -208,7 +208,8 @@ static void lease_turn(struct sim *s, struct proc *p)
             return;
         }
         if (sim_fault(s, FAULT_LEASE, s->rate)) {
-            p->lock_at_ms = s->now_ms + 1 + sim_random(s, s->lease_ms); /* the server is away so long */
+            p->lock_at_ms =
+                s->now_ms + 1 + sim_random(s, s->lease_ms); /* the server is away so long */
             return;
         }
     } else if (s->lease_holder != 0 && !mine) {
@@ -272,7 +273,9 @@ static void command(struct sim *s, struct proc *p, const struct phase_command *c
         return;
     case CMD_END:
         sim_tell(s, "run %u: ends %s", p->id,
-                 c->ok ? "well" : c->cancelled ? "cancelled" : rd_err_kind_name(c->exit_kind));
+                 c->ok          ? "well"
+                 : c->cancelled ? "cancelled"
+                                : rd_err_kind_name(c->exit_kind));
         p->end = *c;
         p->ended = true;
         return;
@@ -336,8 +339,8 @@ static void sooner(uint64_t *t, uint64_t at)
         *t = at;
 }
 
-/* When it next has something to do; a frozen one only when it thaws. Requests that are under way land
- * in the meantime (life.c asks for those apart). */
+/* When it next has something to do; a frozen one only when it thaws. Requests that are under way
+ * land in the meantime (life.c asks for those apart). */
 uint64_t proc_next_ms(const struct sim *s, const struct proc *p)
 {
     uint64_t next = FAR;

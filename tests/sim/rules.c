@@ -1,5 +1,5 @@
-/* What must hold, kept apart from the core's own assertions: this side remembers only what went in and
- * what came out. */
+/* What must hold, kept apart from the core's own assertions: this side remembers only what went in
+ * and what came out. */
 #include "tests/sim/sim.h"
 
 #include <string.h>
@@ -112,7 +112,7 @@ void rules_change(struct sim *s, const struct proc *p, unsigned step, enum phase
     if (locked_step(s, step) && s->lease_holder != 0 && s->lease_holder != p->id)
         sim_violate(s, "two writers: %s %s by run %u while run %u holds the lease",
                     phase_verb_name(verb), s->ids[step], p->id, s->lease_holder);
-    /* The core stops what is in flight a margin before the end; what was on its way may still land. */
+    /* The core stops what is in flight a margin before the end; what is on its way may land. */
     if (locked_step(s, step) && s->now_ms + PHASE_LOCK_MARGIN_MS > p->until_ms + SIM_LATE_MAX_MS)
         sim_violate(s, "rule 4: %s %s lands %lld ms before the lock ends", phase_verb_name(verb),
                     s->ids[step], (long long)(p->until_ms - s->now_ms));
@@ -129,8 +129,8 @@ void rules_after(struct sim *s, struct proc *p)
                     (unsigned long long)s->now_ms);
     for (unsigned i = 0; i < s->count; i++) {
         uint64_t limit = p->phase.steps[i].limit_at_ms;
-        if (!p->ended && limit && limit + 2000 < s->now_ms && p->frozen_until_ms + 2000 < s->now_ms &&
-            !p->phase.halt)
+        if (!p->ended && limit && limit + 2000 < s->now_ms &&
+            p->frozen_until_ms + 2000 < s->now_ms && !p->phase.halt)
             sim_violate(s, "rule 5: %s is %llu ms past its limit", s->ids[i],
                         (unsigned long long)(s->now_ms - limit));
     }

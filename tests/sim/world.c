@@ -31,8 +31,8 @@ struct phase_verdict world_look(struct sim *s, unsigned step, bool stale)
     struct thing *t = &s->things[step];
     struct phase_verdict v = {.found = FOUND_ABSENT, .kind = RD_ERR_TRANSIENT};
     enum thing_state state = t->state;
-    /* A read may lag behind the status of a thing, but not behind its creation or its end: GET by name
-     * is consistent in both APIs. */
+    /* A read may lag behind the status of a thing, but not behind its creation or its end: GET by
+     * name is consistent in both APIs. */
     if (stale && t->changed_ms + 2000 > s->now_ms && t->state == THING_UP &&
         t->before == THING_MAKING)
         state = THING_MAKING;
@@ -100,7 +100,7 @@ struct phase_verdict world_undo(struct sim *s, unsigned step, unsigned version)
         v.found = FOUND_LEAVING;
         return v;
     }
-    /* Deletion names the uid and version that was looked at; MAKING to UP is the thing's own doing. */
+    /* Deletion names the version that was looked at; MAKING to UP is the thing's own doing. */
     if (!t->ours || t->version > version + 1) {
         v.found = FOUND_UNREACHABLE;
         v.kind = RD_ERR_CONFLICT;

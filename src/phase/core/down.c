@@ -1,5 +1,5 @@
-/* Going down. Each step is looked at in the order of needs first; its undoing comes in its turn, when
- * its dependents are gone. */
+/* Going down. Each step is looked at in the order of needs first; its undoing comes in its turn,
+ * when its dependents are gone. */
 #include "phase/core/machine.h"
 
 #define POLL_MAX_MS 15000
@@ -124,7 +124,8 @@ bool down_pump(struct phase *p, unsigned i)
         step_move(p, i, STEP_HELD);
         return true;
     }
-    if (s->state == STEP_BLOCKED && steps_all(p, p->defs[i].needs, is_surveyed) && lock_open(p, i)) {
+    if (s->state == STEP_BLOCKED && steps_all(p, p->defs[i].needs, is_surveyed) &&
+        lock_open(p, i)) {
         step_look(p, i);
         return true;
     }

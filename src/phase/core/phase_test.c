@@ -22,6 +22,8 @@ static void begin_up(struct story *s, const struct phase_goal *goal)
     TELL(s, "pre ready => pre done", "disk =>", "lock 60000 => look net");
 }
 
+/* clang-format off: a story has one line for each event */
+
 static void test_from_nothing(void **state)
 {
     (void)state;
@@ -463,6 +465,8 @@ static void test_a_verdict_said_twice(void **state)
     phase_step(&s.phase, &twice, &s.out);
     assert_int_equal(s.out.len, 0);
 }
+
+/* clang-format on */
 
 int main(void)
 {

@@ -1,6 +1,6 @@
-/* Goal: on small graphs, every order of every answer. From each state that can be reached, each op in
- * flight is answered in each way, each record succeeds or fails, the lock comes, lapses and goes, the
- * user cancels, time goes on to the next wake; after each event the rules are checked.
+/* Goal: on small graphs, every order of every answer. From each state that can be reached, each op
+ * in flight is answered in each way, each record succeeds or fails, the lock comes, lapses and
+ * goes, the user cancels, time goes on to the next wake; after each event the rules are checked.
  *
  * States are told apart by everything but clocks and counters of ids, so the walk ends. */
 #include "phase/core/phase.h"

@@ -59,8 +59,8 @@ static bool open_journal(struct drive *d, const struct drive_options *o, struct 
     if (!journal_open(dir, NULL, &d->journal, reterr) ||
         !journal_lock(d->journal, o->config->rebuild_journal, reterr))
         return false;
-    json_t *fields = rd_json_pack("{s:s, s:s, s:s, s:s}", "run", d->run_id, "verb", o->verb, "version",
-                                  RAYDEPLOY_VERSION, "deployment", o->config->name);
+    json_t *fields = rd_json_pack("{s:s, s:s, s:s, s:s}", "run", d->run_id, "verb", o->verb,
+                                  "version", RAYDEPLOY_VERSION, "deployment", o->config->name);
     return journal_append(d->journal, "run", fields, reterr);
 }
 

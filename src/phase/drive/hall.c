@@ -48,8 +48,8 @@ static void command(struct hall *h, const struct phase_command *c)
     RD_UNREACHABLE();
 }
 
-/* Commands may bring further events (a record that is durable at once); those wait their turn in the
- * ring, so the batch at hand is run to its end first. */
+/* Commands may bring further events (a record that is durable at once); those wait their turn in
+ * the ring, so the batch at hand is run to its end first. */
 static void feed(struct hall *h)
 {
     while (h->event_count > 0) {
@@ -244,8 +244,8 @@ static void begin(struct hall *h)
     hall_event(h, &e);
 }
 
-void hall_run(struct hall *h, struct loop *l, const struct drive_options *o, struct journal *journal,
-              struct guard *guard, struct drive_result *ret)
+void hall_run(struct hall *h, struct loop *l, const struct drive_options *o,
+              struct journal *journal, struct guard *guard, struct drive_result *ret)
 {
     RD_ASSERT(o->row_count <= PHASE_STEPS_MAX);
     h->loop = l;

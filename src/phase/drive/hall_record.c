@@ -7,8 +7,11 @@
 #include <string.h>
 
 static const char *const record_names[] = {
-    [REC_INTENT_START] = "intent", [REC_INTENT_UNDO] = "intent", [REC_DONE] = "done",
-    [REC_UNDONE] = "undone",       [REC_END] = "end",
+    [REC_INTENT_START] = "intent",
+    [REC_INTENT_UNDO] = "intent",
+    [REC_DONE] = "done",
+    [REC_UNDONE] = "undone",
+    [REC_END] = "end",
 };
 
 static void journaled(struct hall *h, uint64_t seq, bool ok)
@@ -19,14 +22,14 @@ static void journaled(struct hall *h, uint64_t seq, bool ok)
     hall_event(h, &e);
 }
 
-/* A step of every run (the test job) leaves nothing behind that anybody would have to find again. */
+/* A step of every run (the test job) leaves nothing that anybody would have to find again. */
 static bool in_inventory(const struct hall *h, unsigned i)
 {
     return !h->o->rows[i].core.every_run && !h->o->rows[i].core.look_only;
 }
 
-/* What a LOOK finds again at once (whole objects, rules) is not worth keeping, and would change with
- * every status. */
+/* What a LOOK finds again at once (whole objects, rules) is not worth keeping, and would change
+ * with every status. */
 static bool lasts(const json_t *value)
 {
     return json_is_string(value) || json_is_number(value) || json_is_boolean(value);
@@ -38,9 +41,9 @@ json_t *hall_mirror(const struct hall *h)
     json_t *facts = h->mirrored_facts ? json_copy(h->mirrored_facts) : json_object();
     for (unsigned i = 0; i < h->o->row_count; i++)
         if (in_inventory(h, i) && h->steps[i].applied)
-            json_object_set_new(steps, h->o->rows[i].core.id,
-                                rd_json_pack("{s:b, s:b}", "applied", 1, "settled",
-                                             h->steps[i].settled));
+            json_object_set_new(
+                steps, h->o->rows[i].core.id,
+                rd_json_pack("{s:b, s:b}", "applied", 1, "settled", h->steps[i].settled));
     for (unsigned f = 0; step_facts[f]; f++) {
         bool lasting = false;
         for (unsigned i = 0; i < h->o->row_count; i++)
@@ -69,8 +72,7 @@ void hall_inventory_load(struct hall *h)
 {
     size_t n;
     const json_t *record;
-    json_array_foreach(journal_records(h->journal), n, record)
-    {
+    json_array_foreach (journal_records(h->journal), n, record) {
         const char *id = rd_json_str(record, "step", NULL);
         int i = id ? steps_find(h->o->rows, h->o->row_count, id) : -1;
         if (i >= 0)
@@ -86,8 +88,7 @@ void hall_inventory_merge(struct hall *h, const json_t *mirror)
     h->mirrored_facts = json_incref(rd_json_get(mirror, "facts", NULL));
     const char *id;
     json_t *step;
-    json_object_foreach(rd_json_get(mirror, "steps", NULL), id, step)
-    {
+    json_object_foreach (rd_json_get(mirror, "steps", NULL), id, step) {
         int i = steps_find(h->o->rows, h->o->row_count, id);
         if (i < 0 || h->steps[i].applied)
             continue;
@@ -114,8 +115,8 @@ static bool append(struct hall *h, const struct phase_command *c)
 void hall_journal(struct hall *h, const struct phase_command *c)
 {
     struct hall_step *hs = c->step == PHASE_NO_STEP ? NULL : &h->steps[c->step];
-    /* What others made and we only use is never claimed; what carries our mark is ours, whichever run
-     * and machine wrote the intent. */
+    /* What others made and we only use is never claimed; what carries our mark is ours, whichever
+     * run and machine wrote the intent. */
     bool ours = hs && (hs->applied || h->phase.steps[c->step].last.ours);
     bool known = hs && ((c->record == REC_DONE && (!ours || (hs->applied && hs->settled))) ||
                         (c->record == REC_UNDONE && !hs->applied));

@@ -46,13 +46,15 @@ void hall_step_failed(struct hall *h, unsigned i)
     char limit[32];
     rd_duration_text(row->core.limit_ms, limit);
     if (kind == RD_ERR_PREFLIGHT) {
-        err = rd_err_new(kind, "%s: it is not there, and this command does not create it", row->title);
+        err = rd_err_new(kind, "%s: it is not there, and this command does not create it",
+                         row->title);
         rd_err_hint(err, "Run raydeploy up first.");
     } else if (kind == RD_ERR_FOREIGN) {
         err = rd_err_new(kind, "%s: it is not ours, or somebody keeps changing it: %s", row->title,
                          reason);
     } else if (kind == RD_ERR_TIMEOUT) {
-        err = rd_err_new(kind, "%s: not finished in time (limit %s): %s", row->title, limit, reason);
+        err =
+            rd_err_new(kind, "%s: not finished in time (limit %s): %s", row->title, limit, reason);
         rd_err_hint(err, "Run the same command again to go on from here.");
     } else {
         err = rd_err_new(kind, "%s: %s", row->title, reason);

@@ -44,8 +44,8 @@ static void check_facts(struct hall *h, struct step_op *s)
     for (unsigned i = 0; step_facts[i]; i++)
         if (missing & ((fact_set)1 << i))
             name = step_facts[i];
-    struct rd_err *err = rd_err_new(RD_ERR_INTERNAL, "step %s is ready but did not say %s",
-                                    s->row->core.id, name);
+    struct rd_err *err =
+        rd_err_new(RD_ERR_INTERNAL, "step %s is ready but did not say %s", s->row->core.id, name);
     step_verdict_from_error(s, err);
 }
 

@@ -1,5 +1,5 @@
-/* Goal: the hall runs a toy table over a toy world on the real loop, disk and signals: intent before
- * deed, lock before both, clean stops, and a report that names what failed. */
+/* Goal: the hall runs a toy table over a toy world on the real loop, disk and signals: intent
+ * before deed, lock before both, clean stops, and a report that names what failed. */
 #include "phase/drive/hall.h"
 
 #include "base/alloc.h"
@@ -26,11 +26,11 @@ enum { PRE, NET, APP, JOB, STEPS };
 static struct {
     char *dir;
     bool exists[STEPS], ours[STEPS];
-    int fail_start;      /* of this step, for good */
-    int hang;            /* this step's WATCH never ends */
-    int interrupt;       /* this signal arrives when the WATCH of interrupt_at begins */
+    int fail_start; /* of this step, for good */
+    int hang;       /* this step's WATCH never ends */
+    int interrupt;  /* this signal arrives when the WATCH of interrupt_at begins */
     int interrupt_at;
-    bool stubborn;       /* a hanging START; the second signal cuts it off */
+    bool stubborn; /* a hanging START; the second signal cuts it off */
     bool held, lose_lock, no_home;
     unsigned puts, removed, released;
     json_t *mirror;
@@ -150,7 +150,10 @@ static void toy_verb(struct step_op *s, struct op *parent)
     op_start(&s->op, parent, toy_step, id);
 }
 
-#define TOY {toy_verb, toy_verb, toy_verb, toy_verb}
+#define TOY                                                                                        \
+    {                                                                                              \
+        toy_verb, toy_verb, toy_verb, toy_verb                                                     \
+    }
 static const struct step_row rows[STEPS] = {
     [PRE] = {.core = {.id = "pre", .limit_ms = 60000, .look_only = true, .publishes = 1},
              .title = "Preflight",
@@ -270,7 +273,8 @@ static struct drive_result run(enum phase_goal_kind kind)
     assert_true(journal_open(world.dir, NULL, &j, &err));
     assert_true(journal_lock(j, false, &err));
     struct drive_result r = {0};
-    h->ctx = (struct step_ctx){.loop = l, .facts = json_object(), .run_id = "r1", .notes = &h->notes};
+    h->ctx =
+        (struct step_ctx){.loop = l, .facts = json_object(), .run_id = "r1", .notes = &h->notes};
     h->notes.emit = toy_emit;
     hall_run(h, l, &o, j, &guard.g, &r);
     rd_err_free(guard.g.op.err);
@@ -303,8 +307,9 @@ static void test_up_then_again_then_down(void **state)
     assert_int_equal(world.released, 1);
     assert_true(world.puts > 0);
     RD_AUTOFREE char *mirror = rd_json_dump(world.mirror);
-    assert_string_equal(mirror, "{\"facts\":{},\"steps\":{\"app\":{\"applied\":true,\"settled\":true},"
-                                "\"net\":{\"applied\":true,\"settled\":true}},\"version\":1}");
+    assert_string_equal(mirror,
+                        "{\"facts\":{},\"steps\":{\"app\":{\"applied\":true,\"settled\":true},"
+                        "\"net\":{\"applied\":true,\"settled\":true}},\"version\":1}");
     drive_result_clear(&r);
 
     world.puts = 0;

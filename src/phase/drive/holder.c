@@ -104,8 +104,9 @@ bool holder_is_dead(const char *identity)
 char *holder_person(const char *identity)
 {
     struct rd_strv parts = {0};
-    char *text = split(identity, &parts) ? rd_asprintf("%s (pid %s)", parts.v[H_HOST], parts.v[H_PID])
-                                         : rd_strdup(identity);
+    char *text = split(identity, &parts)
+                     ? rd_asprintf("%s (pid %s)", parts.v[H_HOST], parts.v[H_PID])
+                     : rd_strdup(identity);
     rd_strv_clear(&parts);
     return text;
 }

@@ -22,7 +22,7 @@ struct journal {
     char *dir, *path;          /* owned */
     int fd;                    /* for appending; -1 until the first */
     int lock_fd;
-    off_t good;                /* bytes of whole records; what follows is torn */
+    off_t good; /* bytes of whole records; what follows is torn */
     bool torn, broken;
     uint64_t next_seq;
     json_t *records;
@@ -59,7 +59,8 @@ static int sys_rename(struct journal_disk *d, const char *from, const char *to)
     return rename(from, to);
 }
 
-static struct journal_disk system_disk = {sys_open, sys_write, sys_fsync, sys_ftruncate, sys_rename};
+static struct journal_disk system_disk = {sys_open, sys_write, sys_fsync, sys_ftruncate,
+                                          sys_rename};
 
 /* ---- Lines ---- */
 
@@ -181,8 +182,10 @@ static bool busy(struct journal *j, const char *lock_path, struct rd_err **reter
         who = rd_buf_str(&text);
     (void)rd_fail(reterr, RD_ERR_LOCKED, "another run on this machine works on this deployment: %s",
                   who);
-    rd_err_hint(*reterr, "Wait for it to end, or stop it with a signal to that process; the lock ends "
-                         "with the process. It is held on %s.", lock_path);
+    rd_err_hint(*reterr,
+                "Wait for it to end, or stop it with a signal to that process; the lock ends "
+                "with the process. It is held on %s.",
+                lock_path);
     rd_err_resource(*reterr, "%s", j->dir);
     return false;
 }
@@ -238,8 +241,9 @@ static bool broke(struct journal *j, const char *what, struct rd_err **reterr)
     j->broken = true;
     (void)rd_fail(reterr, RD_ERR_FAILED, "cannot %s journal %s: %s", what, j->path,
                   strerror(error));
-    rd_err_hint(*reterr, "Nothing is done that cannot be written down first. Make room on the disk (or "
-                         "name another place with --state-dir) and run the same command again.");
+    rd_err_hint(*reterr,
+                "Nothing is done that cannot be written down first. Make room on the disk (or "
+                "name another place with --state-dir) and run the same command again.");
     return false;
 }
 
@@ -296,7 +300,8 @@ static bool open_for_append(struct journal *j, struct rd_err **reterr)
     return true;
 }
 
-bool journal_append(struct journal *j, const char *type, json_t *take_fields, struct rd_err **reterr)
+bool journal_append(struct journal *j, const char *type, json_t *take_fields,
+                    struct rd_err **reterr)
 {
     RD_ASSERT(j->lock_fd >= 0);
     RD_AUTOJSON json_t *record = take_fields != NULL ? take_fields : json_object();

@@ -1,5 +1,5 @@
-/* Goal: whatever the disk does, an acknowledged record is read back, a torn one is dropped, damage is
- * named, and nothing that could not be written down is claimed. */
+/* Goal: whatever the disk does, an acknowledged record is read back, a torn one is dropped, damage
+ * is named, and nothing that could not be written down is claimed. */
 #include "phase/drive/journal.h"
 
 #include "base/alloc.h"

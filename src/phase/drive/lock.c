@@ -15,15 +15,15 @@
 
 enum lock_state {
     L_BEGIN,
-    L_NAMESPACE,  /* GET */
-    L_CREATING,   /* POST */
-    L_GOING,      /* it is being deleted: pause, then GET again */
-    L_LEASE,      /* acquiring */
-    L_READING,    /* the mirror */
-    L_HELD,       /* renewing by itself; mirror writes come and go */
+    L_NAMESPACE, /* GET */
+    L_CREATING,  /* POST */
+    L_GOING,     /* it is being deleted: pause, then GET again */
+    L_LEASE,     /* acquiring */
+    L_READING,   /* the mirror */
+    L_HELD,      /* renewing by itself; mirror writes come and go */
     L_WRITING,
     L_WRITE_PAUSE,
-    L_UNMIRROR,   /* removal begins */
+    L_UNMIRROR, /* removal begins */
     L_RELEASING,
     L_LEASE_LOOK,
     L_LEASE_DELETE,
@@ -136,8 +136,10 @@ static void namespace_answered(struct lock *l, struct rd_err *take_err)
     } else if (rd_json_path_str(ns, "metadata.deletionTimestamp")) {
         l->state = L_GOING;
         if (++l->tries > GOING_TRIES_MAX)
-            op_finish(&l->g.op, rd_err_new(RD_ERR_TIMEOUT, "namespace %s is being deleted and does "
-                                                           "not go", LOCK_NAMESPACE));
+            op_finish(&l->g.op, rd_err_new(RD_ERR_TIMEOUT,
+                                           "namespace %s is being deleted and does "
+                                           "not go",
+                                           LOCK_NAMESPACE));
         else if (!op_timer_start(&l->pause, &l->g.op, GOING_PAUSE_MS))
             op_finish(&l->g.op, op_take_err(&l->pause.op));
     } else {
@@ -152,8 +154,8 @@ static struct rd_err *for_people(struct lock *l, struct rd_err *take)
     const char *at = identity && *identity ? strstr(take->message, identity) : NULL;
     if (at) {
         RD_AUTOFREE char *who = holder_person(identity);
-        rd_str_take(&take->message, rd_asprintf("%.*s%s%s", (int)(at - take->message), take->message,
-                                                who, at + strlen(identity)));
+        rd_str_take(&take->message, rd_asprintf("%.*s%s%s", (int)(at - take->message),
+                                                take->message, who, at + strlen(identity)));
     }
     return take;
 }
@@ -265,15 +267,14 @@ static void ask_others(struct lock *l)
 
 static void delete_namespace_if_empty(struct lock *l)
 {
-    const char *manager =
-        rd_json_str(l->call.result, "metadata", "labels", MARK_MANAGED_BY, NULL);
+    const char *manager = rd_json_str(l->call.result, "metadata", "labels", MARK_MANAGED_BY, NULL);
     bool ours = rd_streq(manager, "raydeploy"), alone = true;
     for (size_t i = 0; i < RD_ARRAY_LEN(lodgers); i++) {
         struct rd_err *err = op_take_err(&l->others[i].op);
         rd_err_keep(&l->failure, &err);
         size_t n;
         const json_t *item;
-        json_array_foreach(json_object_get(l->others[i].result, "items"), n, item)
+        json_array_foreach (json_object_get(l->others[i].result, "items"), n, item)
             if (!rd_streq(rd_json_path_str(item, "metadata.name"), lodgers[i].always))
                 alone = false;
     }

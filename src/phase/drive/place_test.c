@@ -88,8 +88,10 @@ static void test_clusters_are_kept_apart(void **state)
 static void test_a_broken_kubeconfig_is_told_elsewhere(void **state)
 {
     (void)state;
-    struct config c = {
-        .name = "ray", .target = TARGET_LOCAL, .kubeconfig = "/no/such/file", .state_dir = "/state"};
+    struct config c = {.name = "ray",
+                       .target = TARGET_LOCAL,
+                       .kubeconfig = "/no/such/file",
+                       .state_dir = "/state"};
     RD_AUTOFREE char *dir = place(&c);
     assert_string_equal(dir, "/state/local/ray");
 }
