@@ -64,7 +64,7 @@ const char *verb_flag_text(const struct verb_ctx *v, const char *name)
 
 /* ---- Connecting ---- */
 
-static void on_request(void *ctx, const struct http_req *r)
+void verb_on_request(void *ctx, const struct http_req *r)
 {
     struct verb_ctx *v = ctx;
     RD_AUTOFREE char *what = rd_asprintf("%s %s", r->method, r->url);
@@ -91,7 +91,7 @@ static void on_retry(void *ctx, const struct rd_err *why, uint64_t delay_ms)
 struct k8s_client *verb_connect(struct verb_ctx *v, struct rd_err **reterr)
 {
     struct k8s_config_options where = {.path = v->config.kubeconfig, .context = v->config.context};
-    struct k8s_client_options o = {.observe = on_request, .observe_ctx = v, .warn = on_warning,
+    struct k8s_client_options o = {.observe = verb_on_request, .observe_ctx = v, .warn = on_warning,
                                    .warn_ctx = v, .retry = on_retry, .retry_ctx = v};
     if (!k8s_config_load(&where, &o.config, reterr))
         return NULL;

@@ -61,6 +61,10 @@ void verb_print_json(struct verb_ctx *v, const json_t *tree);
 bool verb_flag(const struct verb_ctx *v, const char *name);
 const char *verb_flag_text(const struct verb_ctx *v, const char *name); /* NULL: not given */
 
+/* For the observe of any client, with the verb_ctx as its context: requests go to the log. */
+void verb_on_request(void *v, const struct http_req *r);
+/* Google credentials in their order, --credentials first; the caller owns one reference. */
+bool verb_google(struct verb_ctx *v, struct http_auth **ret, struct rd_err **reterr) RD_MUST_CHECK;
 /* A client for the cluster that --kubeconfig, --context or the environment name. */
 struct k8s_client *verb_connect(struct verb_ctx *v, struct rd_err **reterr);
 /* All of -f, and at least one object; else RD_ERR_INPUT. */
@@ -77,6 +81,6 @@ json_t *verb_object_json(const json_t *object);
 
 extern const struct verb verb_apply, verb_delete, verb_diff, verb_wait, verb_explain,
     verb_port_forward, verb_up, verb_teardown, verb_test_job, verb_render, verb_init, verb_check,
-    verb_plan, verb_status, verb_lint, verb_version, verb_completion, verb_help;
+    verb_plan, verb_status, verb_lint, verb_token, verb_version, verb_completion, verb_help;
 
 #endif

@@ -432,7 +432,7 @@ static struct rd_err *nobody(struct auth_mint *m, struct rd_err *take)
     }
     struct rd_err *err = rd_err_new(RD_ERR_CREDENTIALS, "no Google credentials were found");
     err->cause = take;
-    rd_err_hint(err, "Looked at: %s (no answer). Set GOOGLE_APPLICATION_CREDENTIALS to a credential "
+    rd_err_hint(err, "Looked at: %s (none answers). Set GOOGLE_APPLICATION_CREDENTIALS to a credential "
                      "file, or run `gcloud auth application-default login`.", m->tried);
     return err;
 }

@@ -63,7 +63,7 @@ struct config {
         char *ns, *release, *grafana_host, *prometheus_host;
     } monitoring;
     /* Flags of every command. */
-    char *kubeconfig, *context, *state_dir, *templates_dir, *log_file;
+    char *credentials, *kubeconfig, *context, *state_dir, *templates_dir, *log_file;
     uint64_t timeout_ms; /* 0: none given */
     uint64_t lease_duration_ms;
     bool yes, json_output, fail_fast, adopt, rebuild_journal;

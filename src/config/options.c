@@ -146,6 +146,10 @@ const struct option config_options[] = {
     {"target", "target", 0, false, {NULL}, OPT_CHOICE, AT(target), .arg = "gke|local", BOTH("gke"),
      .words = words_target,
      .help = "where to: Google Cloud, or the cluster of a kubeconfig"},
+    {"credentials", "credentials", 0, false, {NULL}, OPT_TEXT, AT(credentials), .arg = "FILE",
+     .check = check_not_empty,
+     .help = "Google credential file (default GOOGLE_APPLICATION_CREDENTIALS, then gcloud's, then "
+             "the metadata server)"},
     {"kubeconfig", "kubeconfig", 0, false, {NULL}, OPT_TEXT, AT(kubeconfig), .arg = "FILE",
      .check = check_not_empty, .help = "kubeconfig (default KUBECONFIG, then ~/.kube/config)"},
     {"context", "context", 0, false, {NULL}, OPT_TEXT, AT(context), .arg = "NAME",
