@@ -16,64 +16,99 @@ static const struct yaml_limits limits = {
 static const char *const lists[] = {"clusters", "users", "contexts"};
 static const char *const bodies[] = {"cluster", "user", "context"};
 
+/* One file being merged in. */
+struct source {
+    const char *file;
+    const struct yaml_doc *doc;
+};
+
+/* "file:line" of a place in the file, or of the document where it is unknown; owned. */
+static char *place(const struct source *from, const char *pointer)
+{
+    int line = yaml_marks_line(from->doc->marks, pointer);
+    return rd_asprintf("%s:%d", from->file, line ? line : from->doc->line);
+}
+
+static bool refuse(const struct source *from, const char *pointer, struct rd_err **reterr,
+                   const char *fmt, ...) RD_PRINTF(4, 5);
+static bool refuse(const struct source *from, const char *pointer, struct rd_err **reterr,
+                   const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    RD_AUTOFREE char *text = rd_vasprintf(fmt, ap);
+    va_end(ap);
+    RD_AUTOFREE char *where = place(from, pointer);
+    return rd_fail(reterr, RD_ERR_INPUT, "%s: %s", where, text);
+}
+
 /* Adds the named entries of one list; the first file that names one wins as a whole. */
-static bool merge_list(json_t *into, const json_t *list, const char *file, const char *what,
+static bool merge_list(json_t *into, const struct source *from, const char *what,
                        const char *body_key, struct rd_err **reterr)
 {
+    RD_AUTOFREE char *list_at = rd_asprintf("/%s", what);
+    const json_t *list = json_object_get(from->doc->root, what);
     if (!list || json_is_null(list))
         return true;
     if (!json_is_array(list))
-        return rd_fail(reterr, RD_ERR_INPUT, "%s: %s must be a list", file, what);
+        return refuse(from, list_at, reterr, "%s must be a list", what);
     RD_AUTOJSON json_t *here = json_object();
     size_t i;
     json_t *entry;
     json_array_foreach (list, i, entry) {
+        RD_AUTOFREE char *at = rd_asprintf("/%s/%zu", what, i);
+        RD_AUTOFREE char *where = place(from, at);
         const char *name = rd_json_str(entry, "name", NULL);
         json_t *body = json_object_get(entry, body_key);
         if (!json_is_object(entry) || !name)
-            return rd_fail(reterr, RD_ERR_INPUT, "%s: %s[%zu] has no name", file, what, i);
+            return refuse(from, at, reterr, "%s[%zu] has no name", what, i);
         if (json_object_get(here, name))
-            return rd_fail(reterr, RD_ERR_INPUT, "%s: %s has \"%s\" twice", file, what, name);
+            return refuse(from, at, reterr, "%s has \"%s\" twice", what, name);
         if (body && !json_is_null(body) && !json_is_object(body))
-            return rd_fail(reterr, RD_ERR_INPUT, "%s: %s \"%s\": %s must be a mapping", file, what,
-                           name, body_key);
+            return refuse(from, at, reterr, "%s \"%s\": %s must be a mapping", what, name, body_key);
         json_object_set_new(here, name, json_true());
         if (json_object_get(into, name))
             continue;
         json_t *kept = json_is_object(body) ? json_incref(body) : json_object();
-        json_object_set_new(into, name, rd_json_pack("{s:s, s:o}", "file", file, "body", kept));
+        json_object_set_new(into, name, rd_json_pack("{s:s, s:s, s:o}", "file", from->file, "where",
+                                                     where, "body", kept));
     }
+    return true;
+}
+
+static bool merge_document(struct kubeconfig *k, const struct source *from, struct rd_err **reterr)
+{
+    const json_t *root = from->doc->root;
+    if (json_is_null(root))
+        return true;
+    if (!json_is_object(root))
+        return refuse(from, "", reterr, "a kubeconfig must be a mapping");
+    const char *kind = rd_json_str(root, "kind", NULL);
+    if (kind && !rd_streq(kind, "Config"))
+        return refuse(from, "/kind", reterr, "kind is %s, not Config", kind);
+    const char *version = rd_json_str(root, "apiVersion", NULL);
+    if (version && !rd_streq(version, "v1"))
+        return refuse(from, "/apiVersion", reterr, "apiVersion is %s, not v1", version);
+    for (size_t i = 0; i < RD_ARRAY_LEN(lists); i++) {
+        if (!merge_list(k->named[i], from, lists[i], bodies[i], reterr))
+            return false;
+    }
+    const json_t *current = json_object_get(root, "current-context");
+    if (current && !json_is_string(current) && !json_is_null(current))
+        return refuse(from, "/current-context", reterr, "current-context must be a string");
+    if (json_is_string(current) && json_string_length(current) && !k->current)
+        k->current = rd_strdup(json_string_value(current));
     return true;
 }
 
 static bool merge_file(struct kubeconfig *k, const char *path, struct rd_err **reterr)
 {
     struct yaml_stream stream = {0};
-    if (!yaml_read_file(path, YAML_FOREIGN, &limits, false, &stream, reterr))
+    if (!yaml_read_file(path, YAML_FOREIGN, &limits, true, &stream, reterr))
         return false;
-    bool ok = true;
-    const json_t *root = stream.len ? stream.docs[0].root : NULL;
-    if (!root || json_is_null(root)) {
-        yaml_stream_clear(&stream);
-        return true;
-    }
-    if (!json_is_object(root))
-        ok = rd_fail(reterr, RD_ERR_INPUT, "%s: line %d: a kubeconfig must be a mapping", path,
-                     stream.docs[0].line);
-    const char *kind = ok ? rd_json_str(root, "kind", NULL) : NULL;
-    if (ok && kind && !rd_streq(kind, "Config"))
-        ok = rd_fail(reterr, RD_ERR_INPUT, "%s: kind is %s, not Config", path, kind);
-    const char *version = ok ? rd_json_str(root, "apiVersion", NULL) : NULL;
-    if (ok && version && !rd_streq(version, "v1"))
-        ok = rd_fail(reterr, RD_ERR_INPUT, "%s: apiVersion is %s, not v1", path, version);
-    for (size_t i = 0; ok && i < RD_ARRAY_LEN(lists); i++)
-        ok = merge_list(k->named[i], json_object_get(root, lists[i]), path, lists[i], bodies[i],
-                        reterr);
-    const json_t *current = ok ? json_object_get(root, "current-context") : NULL;
-    if (current && !json_is_string(current) && !json_is_null(current))
-        ok = rd_fail(reterr, RD_ERR_INPUT, "%s: current-context must be a string", path);
-    if (ok && json_is_string(current) && json_string_length(current) && !k->current)
-        k->current = rd_strdup(json_string_value(current));
+    /* As kubectl does, only the first document counts. */
+    struct source from = {.file = path, .doc = stream.docs};
+    bool ok = !stream.len || merge_document(k, &from, reterr);
     yaml_stream_clear(&stream);
     return ok;
 }
@@ -148,7 +183,8 @@ static bool pick(struct kubeconfig *k, const struct k8s_config_options *o, struc
     }
     const json_t *entry = json_object_get(contexts, want);
     const char *file = rd_json_str(entry, "file", NULL);
-    RD_AUTOFREE char *where = rd_asprintf("%s: context \"%s\"", file, want);
+    RD_AUTOFREE char *where =
+        rd_asprintf("%s: context \"%s\"", rd_json_str(entry, "where", NULL), want);
     struct kubeconfig_part context = {.where = where, .body = json_object_get(entry, "body")};
     char *cluster = NULL, *user = NULL;
     bool ok = kubeconfig_str(&context, "cluster", &cluster, reterr) &&

@@ -144,7 +144,8 @@ bool kubeconfig_read_cluster(const json_t *entry, const char *name, struct k8s_c
                              struct rd_err **reterr)
 {
     const char *file = rd_json_str(entry, "file", NULL);
-    RD_AUTOFREE char *where = rd_asprintf("%s: cluster \"%s\"", file, name);
+    RD_AUTOFREE char *where =
+        rd_asprintf("%s: cluster \"%s\"", rd_json_str(entry, "where", NULL), name);
     struct kubeconfig_part p = {where, file, json_object_get(entry, "body")};
     if (!kubeconfig_str(&p, "server", &ret->server, reterr) ||
         !kubeconfig_str(&p, "tls-server-name", &ret->tls.server_name, reterr) ||
@@ -299,7 +300,7 @@ bool kubeconfig_read_user(const json_t *entry, const char *name, struct k8s_conf
                           struct rd_err **reterr)
 {
     const char *file = rd_json_str(entry, "file", NULL);
-    RD_AUTOFREE char *where = rd_asprintf("%s: user \"%s\"", file, name);
+    RD_AUTOFREE char *where = rd_asprintf("%s: user \"%s\"", rd_json_str(entry, "where", NULL), name);
     struct kubeconfig_part p = {where, file, json_object_get(entry, "body")};
     char *key = NULL;
     bool ok = read_pem(&p, "client-certificate", &ret->tls.cert_pem, reterr) &&

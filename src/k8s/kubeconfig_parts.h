@@ -7,7 +7,7 @@
 
 enum { KUBECONFIG_CLUSTERS, KUBECONFIG_USERS, KUBECONFIG_CONTEXTS, KUBECONFIG_LISTS };
 
-/* What the files hold together: name -> {file, body}. */
+/* What the files hold together: name -> {file, where ("file:line"), body}. */
 struct kubeconfig {
     json_t *named[KUBECONFIG_LISTS];
     char *current;    /* current-context; NULL: none */
@@ -16,7 +16,7 @@ struct kubeconfig {
 
 /* One entry being read. */
 struct kubeconfig_part {
-    const char *where; /* "file: user "x"" */
+    const char *where; /* "file:line: user "x"" */
     const char *file;  /* relative paths start at its folder */
     const json_t *body;
 };

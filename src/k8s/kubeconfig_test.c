@@ -232,6 +232,20 @@ static void test_bad(void **state)
     }
 }
 
+static void test_lines(void **state)
+{
+    (void)state;
+    const char *text = "current-context: c\ncontexts:\n- name: c\n  context: {cluster: k, user: u}\n"
+                       "clusters:\n- name: k\n  cluster: {server: 'https://k'}\nusers:\n- name: other\n"
+                       "- name: u\n  user: {token: [1]}\n";
+    struct k8s_config c;
+    struct rd_err *err = NULL;
+    assert_false(load_text(text, strlen(text), NULL, &c, &err));
+    if (!strstr(err->message, "one.yaml:10: user \"u\": token must be a string"))
+        fail_msg("%s", err->message);
+    rd_err_free(err);
+}
+
 static void test_huge_and_deep(void **state)
 {
     (void)state;
@@ -306,7 +320,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole),      cmocka_unit_test(test_merge),
         cmocka_unit_test(test_in_cluster), cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_huge_and_deep), cmocka_unit_test(test_context_by_name),
+        cmocka_unit_test(test_lines), cmocka_unit_test(test_huge_and_deep), cmocka_unit_test(test_context_by_name),
         cmocka_unit_test(test_exec_answers),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
