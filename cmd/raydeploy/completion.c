@@ -47,14 +47,15 @@ static void bash_values(void *ctx, const char *flag, char letter, const char *ar
 
 static void bash(struct rd_buf *out)
 {
-    rd_buf_puts(out, "# bash completion of raydeploy: source <(raydeploy completion bash)\n"
-                     "_raydeploy() {\n"
-                     "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb= w\n"
-                     "    for w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-                     "        case $w in -*) ;; *) verb=$w; break ;; esac\n"
-                     "    done\n"
-                     "    case $prev in\n"
-                     "        -f|--file) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n");
+    rd_buf_puts(out,
+                "# bash completion of raydeploy: source <(raydeploy completion bash)\n"
+                "_raydeploy() {\n"
+                "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb= w\n"
+                "    for w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+                "        case $w in -*) ;; *) verb=$w; break ;; esac\n"
+                "    done\n"
+                "    case $prev in\n"
+                "        -f|--file) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n");
     config_each_flag(bash_values, out);
     rd_buf_puts(out, "    esac\n    local flags=\"");
     config_each_flag(bash_flag, out);
@@ -108,7 +109,8 @@ static void fish(struct rd_buf *out)
     rd_buf_puts(out, "# fish completion of raydeploy: raydeploy completion fish | source\n"
                      "complete -c raydeploy -f\n");
     for (size_t i = 0; verbs[i]; i++) {
-        rd_buf_printf(out, "complete -c raydeploy -n __fish_use_subcommand -a %s -d ", verbs[i]->name);
+        rd_buf_printf(out, "complete -c raydeploy -n __fish_use_subcommand -a %s -d ",
+                      verbs[i]->name);
         fish_text(out, verbs[i]->summary);
         rd_buf_putc(out, '\n');
         for (const struct config_verb_flag *f = verbs[i]->flags; f && f->name; f++) {

@@ -217,16 +217,20 @@ int deploy_run(struct deploy *d, enum phase_goal_kind kind, step_set want, step_
         .session = d->session,
     };
     drive_run(d->v->loop, &o, &d->result);
+    for (unsigned i = 0; i < d->count; i++) /* what was cut off ended now */
+        if (d->spans[i].begun_ms && !d->spans[i].ended_ms)
+            d->spans[i].ended_ms = rd_boot_ms();
     if (!d->result.err)
         return d->result.exit_code;
     int code = d->result.exit_code;
     struct rd_err *err = rd_err_dup(d->result.err);
     bool stopped = err->kind == RD_ERR_CANCELLED;
     if (stopped || rd_err_transient(err->kind))
-        rd_str_take(&d->v->result, rd_asprintf("%s: %s",
-                                               stopped ? "interrupted, and stopped cleanly; to go on"
-                                                       : "to go on from here",
-                                               d->resume));
+        rd_str_take(&d->v->result,
+                    rd_asprintf("%s: %s",
+                                stopped ? "interrupted, and stopped cleanly; to go on"
+                                        : "to go on from here",
+                                d->resume));
     if (stopped)
         rd_err_free(err);
     else
@@ -251,9 +255,9 @@ static json_t *step_json(const struct drive_step_report *s, const struct deploy_
                              step_state_name(s->state));
     if (s->state != STEP_UNWANTED && s->state != STEP_HELD && s->state != STEP_CANCELLED)
         json_object_set_new(o, "found", json_string(phase_finding_name(s->found.found)));
-    json_object_set_new(o, "elapsed_ms",
-                        json_integer(span->ended_ms ? (json_int_t)(span->ended_ms - span->begun_ms)
-                                                    : 0));
+    json_object_set_new(
+        o, "elapsed_ms",
+        json_integer(span->ended_ms ? (json_int_t)(span->ended_ms - span->begun_ms) : 0));
     set_clean(o, "reason", s->err ? s->err->message : s->reason);
     return o;
 }
@@ -298,8 +302,9 @@ json_t *deploy_json(const struct deploy *d)
 
 void deploy_say_left_out(struct verb_ctx *v)
 {
-    verb_say(v, NOTE_INFO,
-             "--target local leaves out: GPU worker groups, spilling to a bucket, the accounts' Google "
-             "identity, the image registry; the shared volume is a claim of the cluster's default "
-             "StorageClass instead of Filestore");
+    verb_say(
+        v, NOTE_INFO,
+        "--target local leaves out: GPU worker groups, spilling to a bucket, the accounts' Google "
+        "identity, the image registry; the shared volume is a claim of the cluster's default "
+        "StorageClass instead of Filestore");
 }

@@ -6,13 +6,13 @@
 
 /* Of one object, as the steps' looks and writes told it. */
 struct deploy_resource {
-    char *step, *title;  /* owned; title: "Kind/namespace/name" */
-    char *outcome;       /* owned; "created", "configured", "unchanged", ... */
+    char *step, *title;     /* owned; title: "Kind/namespace/name" */
+    char *outcome;          /* owned; "created", "configured", "unchanged", ... */
     struct rd_strv changes; /* "spec.replicas: 2 -> 3" */
 };
 
-/* When a step was first at it and first done (boot clock; 0: never): the last look before success would
- * else stretch every step to the end. */
+/* When a step was first at it and first done (boot clock; 0: never): the last look before success
+ * would else stretch every step to the end. */
 struct deploy_span {
     uint64_t begun_ms, ended_ms;
 };
@@ -22,19 +22,19 @@ struct deploy {
     struct verb_ctx *v;
     const struct step_row *rows;
     unsigned count;
-    bool looking;          /* resources are results, not progress */
+    bool looking; /* resources are results, not progress */
     struct deploy_resource *resources;
     size_t resource_count;
     struct deploy_span spans[PHASE_STEPS_MAX];
     struct drive_result result;
-    json_t *session;       /* owned; the steps' caches */
-    char *resume;          /* owned; the command line as it was given */
+    json_t *session; /* owned; the steps' caches */
+    char *resume;    /* owned; the command line as it was given */
 };
 
 void deploy_init(struct deploy *d, struct verb_ctx *v);
 void deploy_clear(struct deploy *d);
-/* Every template, a chart that is a file (when it will be needed), and the configuration as a whole,
- * before anything is sent; false: v->failure is set. */
+/* Every template, a chart that is a file (when it will be needed), and the configuration as a
+ * whole, before anything is sent; false: v->failure is set. */
 bool deploy_check(struct deploy *d, bool needs_chart);
 step_set deploy_all(const struct deploy *d);
 step_set deploy_bit(const struct deploy *d, const char *step); /* 0: the target has no such step */

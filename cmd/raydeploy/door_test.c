@@ -88,8 +88,8 @@ static void the_trace_marks_the_critical_path(void **state)
         const char *id;
         bool critical;
         int ts_ms;
-    } want[] = {{"cluster", true, 0}, {"kuberay-crds", true, 100}, {"base", false, 100},
-                {"volume", false, 500}, {"kuberay", true, 2000}, {"ray", true, 5000}};
+    } want[] = {{"cluster", true, 0},   {"kuberay-crds", true, 100}, {"base", false, 100},
+                {"volume", false, 500}, {"kuberay", true, 2000},     {"ray", true, 5000}};
     struct world w;
     struct rd_err *err = NULL;
     RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(1 << 20);
@@ -100,7 +100,7 @@ static void the_trace_marks_the_critical_path(void **state)
     assert_non_null(trace);
     size_t found = 0, i;
     const json_t *e;
-    json_array_foreach(json_object_get(trace, "traceEvents"), i, e) {
+    json_array_foreach (json_object_get(trace, "traceEvents"), i, e) {
         const char *id = rd_json_str(e, "args", "id", NULL);
         for (size_t k = 0; id && k < RD_ARRAY_LEN(want); k++) {
             if (!rd_streq(id, want[k].id))
@@ -130,8 +130,8 @@ static void json_of_a_run(void **state)
     struct world w;
     world_open(&w, 0, NULL);
     fake_run(&w);
-    struct phase_note n = {.event = NOTE_RESOURCE, .step = "base", .resource = "Namespace/a",
-                           .message = "configured"};
+    struct phase_note n = {
+        .event = NOTE_RESOURCE, .step = "base", .resource = "Namespace/a", .message = "configured"};
     w.d.sink.emit(&w.d.sink, &n);
     n.message = "differs at spec.x: 1 -> 2";
     w.d.sink.emit(&w.d.sink, &n);
@@ -143,8 +143,8 @@ static void json_of_a_run(void **state)
     rd_check_int("changes", (long long)json_array_size(json_object_get(r, "changes")), 1);
     rd_check_str("change", json_string_value(json_array_get(json_object_get(r, "changes"), 0)),
                  "spec.x: 1 -> 2");
-    rd_check_int("elapsed", rd_json_path_int(json_array_get(json_object_get(o, "steps"), 0),
-                                             "elapsed_ms", -1),
+    rd_check_int("elapsed",
+                 rd_json_path_int(json_array_get(json_object_get(o, "steps"), 0), "elapsed_ms", -1),
                  100);
     world_close(&w);
 }
@@ -168,8 +168,9 @@ static char *lint_text(const char *yaml)
     struct rd_buf b = RD_BUF_INIT(1 << 16);
     size_t i;
     const json_t *f;
-    json_array_foreach(findings, i, f)
-        rd_buf_printf(&b, "%s: %s\n", rd_json_str(f, "level", NULL), rd_json_str(f, "message", NULL));
+    json_array_foreach (findings, i, f)
+        rd_buf_printf(&b, "%s: %s\n", rd_json_str(f, "level", NULL),
+                      rd_json_str(f, "message", NULL));
     manifest_list_clear(&list);
     yaml_stream_clear(&s);
     return rd_buf_take(&b, NULL);
@@ -182,11 +183,11 @@ static char *lint_text(const char *yaml)
 #define OPERATOR(version, gates)                                                                   \
     META("Deployment", "apps/v1")                                                                  \
     "spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: "        \
-    "{containers: [{image: 'quay.io/kuberay/operator:v" version "', args: ['--feature-gates=" gates \
-    "']}]}}}\n"
+    "{containers: [{image: 'quay.io/kuberay/operator:v" version                                    \
+    "', args: ['--feature-gates=" gates "']}]}}}\n"
 #define CLUSTER(env)                                                                               \
     META("RayCluster", "ray.io/v1")                                                                \
-    "spec: {rayVersion: 2.60.0, authOptions: {mode: token}, headGroupSpec: {template: {spec: "      \
+    "spec: {rayVersion: 2.60.0, authOptions: {mode: token}, headGroupSpec: {template: {spec: "     \
     "{containers: [{name: h, image: i, env: [" env "]}]}}}}\n"
 #define SPILL(json) "{name: RAY_object_spilling_config, value: '" json "'}"
 
@@ -202,23 +203,25 @@ static void lint_knows_what_cannot_work(void **state)
         {META("Service", "v1") "spec: {selector: {a: c}}\n---\n" DEPLOYMENT,
          "warning: spec.selector: {\"a\":\"c\"} matches no pod"},
         {META("Service", "v1") "spec: {selector: {a: c}}\n", NULL}, /* pods may be elsewhere */
-        {META("PodDisruptionBudget", "policy/v1")
-             "spec: {selector: {matchLabels: {ray.io/cluster-name: x}}}\n",
+        {META("PodDisruptionBudget",
+              "policy/v1") "spec: {selector: {matchLabels: {ray.io/cluster-name: x}}}\n",
          "error: spec.selector: no pod has label ray.io/cluster-name"},
-        {META("PodDisruptionBudget", "policy/v1")
-             "spec: {selector: {matchLabels: {ray.io/cluster: x, ray.io/node-type: head}}}\n"
-             "---\n" CLUSTER(""),
+        {META("PodDisruptionBudget", "policy/v1") "spec: {selector: {matchLabels: {ray.io/cluster: "
+                                                  "x, ray.io/node-type: head}}}\n"
+                                                  "---\n" CLUSTER(""),
          NULL},
-        {META("PodDisruptionBudget", "policy/v1")
-             "spec: {selector: {matchLabels: {ray.io/cluster: x, ray.io/node-type: worker}}}\n"
-             "---\n" CLUSTER(""),
+        {META("PodDisruptionBudget", "policy/v1") "spec: {selector: {matchLabels: {ray.io/cluster: "
+                                                  "x, ray.io/node-type: worker}}}\n"
+                                                  "---\n" CLUSTER(""),
          "matches no pod"},
-        {META("NetworkPolicy", "networking.k8s.io/v1")
-             "spec: {podSelector: {matchLabels: {ray.io/cluster: x}}, ingress: [{from: [{podSelector: "
-             "{matchLabels: {ray.io/cluster: x}}}], ports: [{port: 6379}]}]}\n",
+        {META("NetworkPolicy",
+              "networking.k8s.io/v1") "spec: {podSelector: {matchLabels: {ray.io/cluster: x}}, "
+                                      "ingress: [{from: [{podSelector: "
+                                      "{matchLabels: {ray.io/cluster: x}}}], ports: [{port: "
+                                      "6379}]}]}\n",
          "warning: spec.ingress[0].from[0] lists ports between the pods of one Ray cluster"},
-        {META("Deployment", "apps/v1")
-             "spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: c}}}}\n",
+        {META("Deployment", "apps/v1") "spec: {selector: {matchLabels: {a: b}}, template: "
+                                       "{metadata: {labels: {a: c}}}}\n",
          "error: spec.selector does not match the labels of its own pods"},
         {OPERATOR("1.7.0", "RayClusterStatusConditions=true"), NULL},
         {OPERATOR("1.7.0", "AsyncJobInfoQuery=true"), "gone since 1.7"},
@@ -228,21 +231,22 @@ static void lint_knows_what_cannot_work(void **state)
         {OPERATOR("1.9.0", "Nonsense=true"), NULL},
         {CLUSTER(""), NULL},
         {CLUSTER(SPILL("{\"type\":\"smart_open\",\"params\":{\"uri\":\"gs://b\"}}")), NULL},
-        {CLUSTER(SPILL("{\"type\":\"smart_open\",\"params\":{\"uri\":\"gs://b\",\"num_threads\":1}}")),
+        {CLUSTER(
+             SPILL("{\"type\":\"smart_open\",\"params\":{\"uri\":\"gs://b\",\"num_threads\":1}}")),
          "error: RAY_object_spilling_config: parameter num_threads"},
         {CLUSTER(SPILL("{\"type\":")), "the head would not start"},
         {CLUSTER(SPILL("{\"type\":\"own.Class\",\"params\":{\"any\":1}}")), NULL},
-        {META("RayCluster", "ray.io/v1")
-             "spec: {rayVersion: 2.60.0, headGroupSpec: {template: {spec: {containers: [{name: h, image: "
-             "i}]}}}}\n",
+        {META("RayCluster", "ray.io/v1") "spec: {rayVersion: 2.60.0, headGroupSpec: {template: "
+                                         "{spec: {containers: [{name: h, image: "
+                                         "i}]}}}}\n",
          "spec.authOptions is missing"},
-        {META("RayCluster", "ray.io/v1")
-             "spec: {rayVersion: 2.60.0, authOptions: {mode: token}, headGroupSpec: {template: {spec: "
-             "{containers: []}}}}\n",
+        {META("RayCluster", "ray.io/v1") "spec: {rayVersion: 2.60.0, authOptions: {mode: token}, "
+                                         "headGroupSpec: {template: {spec: "
+                                         "{containers: []}}}}\n",
          "error: KubeRay would refuse it"},
-        {META("RayJob", "ray.io/v1")
-             "spec: {rayClusterSpec: {authOptions: {mode: disabled}, headGroupSpec: {template: {spec: "
-             "{containers: [{name: h, image: i}]}}}}}\n",
+        {META("RayJob", "ray.io/v1") "spec: {rayClusterSpec: {authOptions: {mode: disabled}, "
+                                     "headGroupSpec: {template: {spec: "
+                                     "{containers: [{name: h, image: i}]}}}}}\n",
          "spec.rayVersion is missing"},
     };
     for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
@@ -263,8 +267,8 @@ static void objects_are_named_as_kubectl_does(void **state)
                 {"apps/v1", "Deployment", "deployment.apps/a"},
                 {"ray.io/v1", "RayCluster", "raycluster.ray.io/a"}};
     for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
-        RD_AUTOJSON json_t *o = rd_json_pack("{s:s, s:s, s:{s:s}}", "apiVersion", rows[i].api, "kind",
-                                             rows[i].kind, "metadata", "name", "a");
+        RD_AUTOJSON json_t *o = rd_json_pack("{s:s, s:s, s:{s:s}}", "apiVersion", rows[i].api,
+                                             "kind", rows[i].kind, "metadata", "name", "a");
         RD_AUTOBUF struct rd_buf b = RD_BUF_INIT(1024);
         verb_object_name(&b, o);
         rd_check_str(rows[i].kind, rd_buf_str(&b), rows[i].want);

@@ -75,8 +75,10 @@ const struct verb verb_explain = {
     .name = "explain",
     .args = "-f FILE...",
     .summary = "is it ready, and why not: the verdict of saved objects, offline",
-    .help = "One line each: KIND/NAMESPACE/NAME STATUS MESSAGE, where STATUS is Current, InProgress, Failed,\n"
-            "Terminating or Unknown (no rule for that kind). Without a namespace the middle is empty: KIND//NAME.",
+    .help = "One line each: KIND/NAMESPACE/NAME STATUS MESSAGE, where STATUS is Current, "
+            "InProgress, Failed,\n"
+            "Terminating or Unknown (no rule for that kind). Without a namespace the middle is "
+            "empty: KIND//NAME.",
     .flags = flags,
     .offline = true,
     .run = run,

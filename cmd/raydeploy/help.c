@@ -21,15 +21,17 @@ void verb_usage(const struct verb *verb, struct rd_buf *out)
 
 void verb_overview(struct rd_buf *out)
 {
-    rd_buf_puts(out, "raydeploy puts Ray on Kubernetes: from a bare cluster to one that has run a job, "
-                     "and back.\n\nusage: raydeploy COMMAND [flags]\n\nCommands:\n");
+    rd_buf_puts(out,
+                "raydeploy puts Ray on Kubernetes: from a bare cluster to one that has run a job, "
+                "and back.\n\nusage: raydeploy COMMAND [flags]\n\nCommands:\n");
     for (size_t i = 0; verbs[i]; i++)
         rd_buf_printf(out, "  %-14s %s\n", verbs[i]->name, verbs[i]->summary);
-    rd_buf_puts(out, "\n`raydeploy COMMAND --help` shows the flags. Exit codes: 0 done, 1 failed, 2 bad "
-                     "input (nothing was\nsent), 3 credentials or permission, 4 a check failed "
-                     "(nothing was created), 5 out of time, 6 locked\nby another run, 7 owned by "
-                     "someone else, 8 the test job failed, 9 teardown incomplete, 10 changes\n"
-                     "pending, 70 our bug, 130 and 143 interrupted.\n");
+    rd_buf_puts(out,
+                "\n`raydeploy COMMAND --help` shows the flags. Exit codes: 0 done, 1 failed, 2 bad "
+                "input (nothing was\nsent), 3 credentials or permission, 4 a check failed "
+                "(nothing was created), 5 out of time, 6 locked\nby another run, 7 owned by "
+                "someone else, 8 the test job failed, 9 teardown incomplete, 10 changes\n"
+                "pending, 70 our bug, 130 and 143 interrupted.\n");
 }
 
 static int run(struct verb_ctx *v)

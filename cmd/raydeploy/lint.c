@@ -28,8 +28,8 @@ void lint_find(struct lint *l, const struct manifest_object *o, bool error, cons
     RD_AUTOFREE char *message = rd_buf_take(&b, NULL);
     ui_clean(&b, title);
     json_array_append_new(l->findings,
-                          rd_json_pack("{s:s, s:i, s:s, s:s, s:s}", "file", o->file, "line", o->line,
-                                       "level", error ? "error" : "warning", "resource",
+                          rd_json_pack("{s:s, s:i, s:s, s:s, s:s}", "file", o->file, "line",
+                                       o->line, "level", error ? "error" : "warning", "resource",
                                        rd_buf_str(&b), "message", message));
 }
 
@@ -37,7 +37,7 @@ static void put_findings(const struct lint *l, struct rd_buf *out)
 {
     size_t i;
     const json_t *f;
-    json_array_foreach(l->findings, i, f) {
+    json_array_foreach (l->findings, i, f) {
         ui_clean(out, rd_json_str(f, "file", NULL));
         rd_buf_printf(out, ":%d: %s: %s: %s\n", (int)rd_json_path_int(f, "line", 0),
                       rd_json_str(f, "level", NULL), rd_json_str(f, "resource", NULL),
@@ -86,8 +86,10 @@ const struct verb verb_lint = {
     .name = "lint",
     .args = "-f FILE...",
     .summary = "find what cannot work in manifests, offline",
-    .help = "Syntax and shape; KubeRay's own rules, which the operator applies after the API server said\n"
-            "yes; selectors that match no pod; operator flags of another version; settings that crash the\n"
+    .help = "Syntax and shape; KubeRay's own rules, which the operator applies after the API "
+            "server said\n"
+            "yes; selectors that match no pod; operator flags of another version; settings that "
+            "crash the\n"
             "head. Exit code 2 when there is an error; warnings alone are 0.",
     .flags = flags,
     .offline = true,

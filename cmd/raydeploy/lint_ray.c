@@ -1,5 +1,5 @@
-/* What KubeRay and Ray would refuse or stumble over. Source of the facts: ray-operator of KubeRay 1.7.0,
- * python/ray/_private/external_storage.py of Ray. */
+/* What KubeRay and Ray would refuse or stumble over. Source of the facts: ray-operator of
+ * KubeRay 1.7.0, python/ray/_private/external_storage.py of Ray. */
 #include "lint.h"
 
 #include "base/alloc.h"
@@ -14,12 +14,18 @@ static const struct {
     const char *name;
     unsigned since, until; /* minor versions of KubeRay 1.x; until: the first without it, 0: none */
 } gates[] = {
-    {"RayClusterStatusConditions", 2, 0}, {"RayJobDeletionPolicy", 3, 0},
-    {"RayMultiHostIndexing", 6, 0},       {"RayServiceIncrementalUpgrade", 5, 0},
-    {"RayCronJob", 6, 0},                 {"SidecarSubmitterRestart", 7, 0},
-    {"AsyncJobInfoQuery", 6, 7},          {"RayClusterNetworkPolicy", 7, 0},
-    {"GCSFaultToleranceEmbeddedStorage", 7, 0}, {"RayClusterMTLS", 7, 0},
-    {"RayClusterHistoryServer", 7, 0},    {"KubernetesWAS", 7, 0},
+    {"RayClusterStatusConditions", 2, 0},
+    {"RayJobDeletionPolicy", 3, 0},
+    {"RayMultiHostIndexing", 6, 0},
+    {"RayServiceIncrementalUpgrade", 5, 0},
+    {"RayCronJob", 6, 0},
+    {"SidecarSubmitterRestart", 7, 0},
+    {"AsyncJobInfoQuery", 6, 7},
+    {"RayClusterNetworkPolicy", 7, 0},
+    {"GCSFaultToleranceEmbeddedStorage", 7, 0},
+    {"RayClusterMTLS", 7, 0},
+    {"RayClusterHistoryServer", 7, 0},
+    {"KubernetesWAS", 7, 0},
 };
 
 /* Minor version of "...kuberay/operator:v1.7.0"; 0: not to be told. */
@@ -37,27 +43,29 @@ static void check_gate(struct lint *l, const struct manifest_object *o, const ch
         if (!rd_streq(gates[i].name, name))
             continue;
         if (gates[i].until && minor >= gates[i].until)
-            lint_find(l, o, true, "feature gate %s is gone since 1.%u: the operator would not start",
-                      name, gates[i].until);
+            lint_find(l, o, true,
+                      "feature gate %s is gone since 1.%u: the operator would not start", name,
+                      gates[i].until);
         else if (minor && minor < gates[i].since && gates[i].since >= 7)
-            lint_find(l, o, true, "feature gate %s came with 1.%u: operator 1.%u would not start", name,
-                      gates[i].since, minor);
+            lint_find(l, o, true, "feature gate %s came with 1.%u: operator 1.%u would not start",
+                      name, gates[i].since, minor);
         return;
     }
     if (minor <= 7) /* a newer operator may know it */
-        lint_find(l, o, true, "no KubeRay operator knows feature gate %s: it would not start", name);
+        lint_find(l, o, true, "no KubeRay operator knows feature gate %s: it would not start",
+                  name);
 }
 
 static void lint_operator(struct lint *l, const struct manifest_object *o)
 {
     size_t i, j;
     const json_t *c, *arg;
-    json_array_foreach(rd_json_path(o->json, "spec.template.spec.containers"), i, c) {
+    json_array_foreach (rd_json_path(o->json, "spec.template.spec.containers"), i, c) {
         const char *image = rd_json_str(c, "image", NULL);
         unsigned minor = operator_minor(image);
         if (!minor)
             continue;
-        json_array_foreach(json_object_get(c, "args"), j, arg) {
+        json_array_foreach (json_object_get(c, "args"), j, arg) {
             static const char flag[] = "--feature-gates=";
             const char *text = json_string_value(arg);
             if (!text || !rd_starts_with(text, flag))
@@ -75,7 +83,8 @@ static void lint_operator(struct lint *l, const struct manifest_object *o)
 
 static bool known_param(const char *type, const char *name)
 {
-    static const char *const smart[] = {"uri", "prefix", "override_transport_params", "buffer_size"};
+    static const char *const smart[] = {"uri", "prefix", "override_transport_params",
+                                        "buffer_size"};
     static const char *const file[] = {"directory_path", "buffer_size"};
     bool is_smart = rd_streq(type, "smart_open");
     const char *const *v = is_smart ? smart : file;
@@ -89,7 +98,8 @@ static bool known_param(const char *type, const char *name)
 static void check_spill(struct lint *l, const struct manifest_object *o, const char *text)
 {
     RD_AUTOERR struct rd_err *err = NULL;
-    RD_AUTOJSON json_t *spill = rd_json_parse(text, strlen(text), "RAY_object_spilling_config", &err);
+    RD_AUTOJSON json_t *spill =
+        rd_json_parse(text, strlen(text), "RAY_object_spilling_config", &err);
     if (!spill) {
         lint_find(l, o, true, "%s: the head would not start", err->message);
         return;
@@ -99,10 +109,11 @@ static void check_spill(struct lint *l, const struct manifest_object *o, const c
         return; /* a storage class of their own */
     const char *name;
     json_t *value;
-    json_object_foreach(json_object_get(spill, "params"), name, value) {
+    json_object_foreach (json_object_get(spill, "params"), name, value) {
         if (!known_param(type, name))
             lint_find(l, o, true,
-                      "RAY_object_spilling_config: parameter %s is not one of %s: the head would crash at "
+                      "RAY_object_spilling_config: parameter %s is not one of %s: the head would "
+                      "crash at "
                       "its start",
                       name, type);
     }
@@ -112,8 +123,8 @@ static void lint_pod(struct lint *l, const struct manifest_object *o, const json
 {
     size_t i, j;
     const json_t *c, *e;
-    json_array_foreach(rd_json_path(template, "spec.containers"), i, c) {
-        json_array_foreach(json_object_get(c, "env"), j, e) {
+    json_array_foreach (rd_json_path(template, "spec.containers"), i, c) {
+        json_array_foreach (json_object_get(c, "env"), j, e) {
             const char *value = rd_json_str(e, "value", NULL);
             if (value && rd_streq(rd_json_str(e, "name", NULL), "RAY_object_spilling_config"))
                 check_spill(l, o, value);
@@ -122,7 +133,8 @@ static void lint_pod(struct lint *l, const struct manifest_object *o, const json
         RD_AUTOFREE char *text = hook ? rd_json_dump(hook) : NULL;
         if (text && strstr(text, "ray stop"))
             lint_find(l, o, false,
-                      "container %s: `ray stop` as preStop kills running tasks and defeats Ray's own drain",
+                      "container %s: `ray stop` as preStop kills running tasks and defeats Ray's "
+                      "own drain",
                       rd_json_str(c, "name", NULL));
     }
 }
@@ -140,18 +152,21 @@ static void lint_cluster(struct lint *l, const struct manifest_object *o, const 
             lint_find(l, o, true, "KubeRay would refuse it, with an event only: %s", problems.v[i]);
     rd_strv_clear(&problems);
     if (!json_object_get(spec, "rayVersion"))
-        lint_find(l, o, false, "spec.rayVersion is missing: probes and token authentication fall back to "
-                               "those of old versions");
+        lint_find(l, o, false,
+                  "spec.rayVersion is missing: probes and token authentication fall back to "
+                  "those of old versions");
     const json_t *auth = json_object_get(spec, "authOptions");
     if (!auth)
-        lint_find(l, o, false, "spec.authOptions is missing: whoever reaches port 8265 can run code");
+        lint_find(l, o, false,
+                  "spec.authOptions is missing: whoever reaches port 8265 can run code");
     else if (!json_object_get(auth, "mode"))
-        lint_find(l, o, false, "spec.authOptions has no mode: only the literal mode: token turns "
-                               "authentication on");
+        lint_find(l, o, false,
+                  "spec.authOptions has no mode: only the literal mode: token turns "
+                  "authentication on");
     lint_pod(l, o, rd_json_path(spec, "headGroupSpec.template"));
     size_t i;
     const json_t *g;
-    json_array_foreach(json_object_get(spec, "workerGroupSpecs"), i, g)
+    json_array_foreach (json_object_get(spec, "workerGroupSpecs"), i, g)
         lint_pod(l, o, json_object_get(g, "template"));
 }
 
@@ -173,8 +188,8 @@ void lint_ray(struct lint *l, const struct manifest_object *o)
                   {"RayJob", "spec.rayClusterSpec"},
                   {"RayService", "spec.rayClusterConfig"}};
     for (size_t i = 0; i < RD_ARRAY_LEN(places); i++) {
-        const json_t *spec = rd_streq(kind, places[i].kind) ? rd_json_path(o->json, places[i].path)
-                                                            : NULL;
+        const json_t *spec =
+            rd_streq(kind, places[i].kind) ? rd_json_path(o->json, places[i].path) : NULL;
         if (json_is_object(spec))
             lint_cluster(l, o, spec);
     }

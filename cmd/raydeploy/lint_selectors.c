@@ -1,4 +1,5 @@
-/* Selectors that match no pod protect nothing, balance nothing and budget nothing, and nobody says so. */
+/* Selectors that match no pod protect nothing, balance nothing and budget nothing, and nobody says
+ * so. */
 #include "lint.h"
 
 #include "base/alloc.h"
@@ -6,7 +7,8 @@
 #include <string.h>
 
 /* What the operator puts on every pod; cluster and group have values of their own. */
-static void operator_labels(json_t *labels, const char *cluster, const char *type, const char *group)
+static void operator_labels(json_t *labels, const char *cluster, const char *type,
+                            const char *group)
 {
     RD_AUTOFREE char *id = rd_asprintf("%s-%s", cluster, type);
     json_object_set_new(labels, "ray.io/is-ray-node", json_string("yes"));
@@ -22,7 +24,7 @@ static bool subset(const json_t *want, const json_t *labels)
 {
     const char *key;
     json_t *v;
-    json_object_foreach((json_t *)want, key, v)
+    json_object_foreach ((json_t *)want, key, v)
         if (!json_equal(v, json_object_get(labels, key)))
             return false;
     return true;
@@ -44,7 +46,7 @@ static bool ray_matches(const json_t *cluster, const json_t *want)
         return true;
     size_t i;
     const json_t *g;
-    json_array_foreach(rd_json_path(cluster, "spec.workerGroupSpecs"), i, g) {
+    json_array_foreach (rd_json_path(cluster, "spec.workerGroupSpecs"), i, g) {
         const char *group = rd_json_str(g, "groupName", NULL);
         RD_AUTOJSON json_t *worker = pod_labels(json_object_get(g, "template"));
         operator_labels(worker, name, "worker", group ? group : "");
@@ -56,7 +58,8 @@ static bool ray_matches(const json_t *cluster, const json_t *want)
 
 static bool makes_pods(const char *kind)
 {
-    static const char *const kinds[] = {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"};
+    static const char *const kinds[] = {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet",
+                                        "Job"};
     for (size_t i = 0; i < RD_ARRAY_LEN(kinds); i++)
         if (rd_streq(kinds[i], kind))
             return true;
@@ -71,7 +74,8 @@ static int matches_any(const struct lint *l, const char *ns, const json_t *want)
     for (size_t i = 0; i < l->list->len; i++) {
         const json_t *o = l->list->v[i].json;
         const char *kind = rd_json_str(o, "kind", NULL);
-        bool pods = makes_pods(kind), ray = rd_streq(kind, "RayCluster"), pod = rd_streq(kind, "Pod");
+        bool pods = makes_pods(kind), ray = rd_streq(kind, "RayCluster"),
+             pod = rd_streq(kind, "Pod");
         if ((!pods && !ray && !pod) || !rd_streq(ns, rd_json_str(o, "metadata", "namespace", NULL)))
             continue;
         answer = 0;
@@ -90,8 +94,8 @@ static void check_labels(struct lint *l, const struct manifest_object *o, const 
     if (json_object_size(want) == 0)
         return; /* an empty selector means all, or none on purpose */
     if (json_object_get(want, "ray.io/cluster-name")) {
-        lint_find(l, o, true, "%s: no pod has label ray.io/cluster-name; KubeRay sets ray.io/cluster",
-                  where);
+        lint_find(l, o, true,
+                  "%s: no pod has label ray.io/cluster-name; KubeRay sets ray.io/cluster", where);
         return;
     }
     RD_AUTOFREE char *text = rd_json_dump(want);
@@ -106,8 +110,8 @@ static void check_peers(struct lint *l, const struct manifest_object *o, const c
     const json_t *own = rd_json_path(spec, "podSelector.matchLabels");
     size_t i, j;
     const json_t *rule, *peer;
-    json_array_foreach(json_object_get(spec, direction), i, rule) {
-        json_array_foreach(json_object_get(rule, side), j, peer) {
+    json_array_foreach (json_object_get(spec, direction), i, rule) {
+        json_array_foreach (json_object_get(rule, side), j, peer) {
             const json_t *labels = rd_json_path(peer, "podSelector.matchLabels");
             if (!labels || json_object_get(peer, "namespaceSelector"))
                 continue;
@@ -116,8 +120,9 @@ static void check_peers(struct lint *l, const struct manifest_object *o, const c
             /* Between the pods of one Ray cluster a port list hangs jobs. */
             if (json_object_get(labels, "ray.io/cluster") && json_equal(labels, own) &&
                 json_array_size(json_object_get(rule, "ports")) > 0)
-                lint_find(l, o, false, "%s lists ports between the pods of one Ray cluster: Ray draws most "
-                                       "of its ports at random, and jobs hang",
+                lint_find(l, o, false,
+                          "%s lists ports between the pods of one Ray cluster: Ray draws most "
+                          "of its ports at random, and jobs hang",
                           where);
         }
     }
@@ -128,7 +133,8 @@ void lint_selectors(struct lint *l, const struct manifest_object *o)
     const char *kind = rd_json_str(o->json, "kind", NULL);
     const char *ns = rd_json_str(o->json, "metadata", "namespace", NULL);
     if (rd_streq(kind, "NetworkPolicy")) {
-        check_labels(l, o, "spec.podSelector", ns, rd_json_path(o->json, "spec.podSelector.matchLabels"));
+        check_labels(l, o, "spec.podSelector", ns,
+                     rd_json_path(o->json, "spec.podSelector.matchLabels"));
         check_peers(l, o, "ingress", "from", ns);
         check_peers(l, o, "egress", "to", ns);
     } else if (rd_streq(kind, "PodDisruptionBudget")) {

@@ -97,7 +97,8 @@ static int run_status(struct verb_ctx *v)
 const struct verb verb_status = {
     .name = "status",
     .summary = "every step with its state and reason; -v lists the objects",
-    .help = "Looks, and changes nothing. Words: ready, drifted (there, but not as wanted), pending, failing,\n"
+    .help = "Looks, and changes nothing. Words: ready, drifted (there, but not as wanted), "
+            "pending, failing,\n"
             "absent, foreign (somebody else's), leaving, unreachable, failed, unknown.",
     .needs_deployment = true,
     .run = run_status,
@@ -130,8 +131,9 @@ static int run_check(struct verb_ctx *v)
                 rd_buf_putc(&text, '\n');
             }
             if (code == 0)
-                rd_buf_puts(&text, "PASS the configuration, the cluster and what is there already allow "
-                                   "`raydeploy up`\n");
+                rd_buf_puts(&text,
+                            "PASS the configuration, the cluster and what is there already allow "
+                            "`raydeploy up`\n");
             else if (problems == 0)
                 rd_buf_puts(&text, "FAIL not everything could be looked at\n");
             verb_print(v, &text);

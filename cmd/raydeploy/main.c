@@ -1,4 +1,5 @@
-/* The door: finds the verb, reads the configuration, opens the window, runs, and gives the exit code. */
+/* The door: finds the verb, reads the configuration, opens the window, runs, and gives the exit
+ * code. */
 #include "verb.h"
 
 #include "base/alloc.h"
@@ -16,7 +17,8 @@ static void on_crash(int signum)
 {
     static const char text[] =
         "\nraydeploy: internal error: this is a bug of raydeploy, not of your cluster.\n"
-        "The journal is intact: run the same command again to go on. To report it, please send the\n"
+        "The journal is intact: run the same command again to go on. To report it, please send "
+        "the\n"
         "lines above, the output of `raydeploy version`, and the file of --log-file.\n";
     ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
     (void)n;
@@ -108,8 +110,11 @@ static struct ui *open_window(const struct verb *verb, const struct config *c, b
 static int close_window(struct ui *ui, int code, struct rd_err *take, const char *words,
                         uint64_t begun_ms)
 {
-    struct phase_note n = {.event = NOTE_RESULT, .level = code ? NOTE_ERROR : NOTE_INFO,
-                           .message = words, .error = take, .exit_code = code,
+    struct phase_note n = {.event = NOTE_RESULT,
+                           .level = code ? NOTE_ERROR : NOTE_INFO,
+                           .message = words,
+                           .error = take,
+                           .exit_code = code,
                            .elapsed_ms = rd_boot_ms() - begun_ms};
     ui_sink(ui)->emit(ui_sink(ui), &n);
     ui_free(ui);

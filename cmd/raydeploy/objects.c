@@ -15,10 +15,17 @@ struct objects {
 };
 
 #define FLAG_FILE                                                                                  \
-    {"file", "f", "FILE", true, "manifests: a file, a folder, or - for standard input; repeats"}
+    {                                                                                              \
+        "file", "f", "FILE", true, "manifests: a file, a folder, or - for standard input; repeats" \
+    }
 #define FLAG_NAMESPACE                                                                             \
-    {"namespace", "n", "NAME", false, "for namespaced objects that name none"}
-#define FLAG_END {NULL, NULL, NULL, false, NULL}
+    {                                                                                              \
+        "namespace", "n", "NAME", false, "for namespaced objects that name none"                   \
+    }
+#define FLAG_END                                                                                   \
+    {                                                                                              \
+        NULL, NULL, NULL, false, NULL                                                              \
+    }
 
 static const struct config_verb_flag apply_flags[] = {
     FLAG_FILE,
@@ -63,7 +70,7 @@ static void put_changes(struct rd_buf *out, const json_t *changes)
 {
     size_t i;
     const json_t *c;
-    json_array_foreach(changes, i, c) {
+    json_array_foreach (changes, i, c) {
         const char *path = rd_json_str(c, "path", NULL);
         rd_buf_puts(out, "  ");
         ui_clean(out, path ? path : "?");
@@ -132,8 +139,11 @@ static void on_note(struct k8s_batch *b, size_t index, const char *text)
     struct objects *o = b->ctx;
     RD_AUTOFREE char *title = manifest_object_title(k8s_batch_object(b, index));
     RD_AUTOFREE char *line = rd_asprintf("%s: %s", title, text);
-    struct phase_note n = {.event = NOTE_STEP, .level = NOTE_INFO, .step = o->v->verb->name,
-                           .state = NOTE_RUNNING, .message = line};
+    struct phase_note n = {.event = NOTE_STEP,
+                           .level = NOTE_INFO,
+                           .step = o->v->verb->name,
+                           .state = NOTE_RUNNING,
+                           .message = line};
     o->v->notes->emit(o->v->notes, &n);
 }
 
@@ -186,7 +196,8 @@ static int run_batch(struct verb_ctx *v, enum k8s_batch_verb verb)
     }
     struct objects o = {.v = v, .results = json_array()};
     for (size_t i = 0; i < list.len; i++)
-        json_array_append_new(o.results, json_null()); /* in the order given, not that of the replies */
+        json_array_append_new(o.results,
+                              json_null()); /* in the order given, not that of the replies */
     k8s_batch_init(&o.batch, client, verb);
     o.batch.ns = verb_flag_text(v, "namespace");
     o.batch.field_manager = verb_flag_text(v, "field-manager");
@@ -236,8 +247,10 @@ const struct verb verb_apply = {
     .name = "apply",
     .args = "-f FILE...",
     .summary = "server-side apply of any manifests",
-    .help = "Namespaces and CRDs come first, instances wait until their CRD is served, the rest runs side by\n"
-            "side. All files are read and checked before the first request; -o json prints one document\n"
+    .help = "Namespaces and CRDs come first, instances wait until their CRD is served, the rest "
+            "runs side by\n"
+            "side. All files are read and checked before the first request; -o json prints one "
+            "document\n"
             "{objects: [{apiVersion, kind, namespace, name, outcome, error}], counts}.",
     .flags = apply_flags,
     .run = run_apply,

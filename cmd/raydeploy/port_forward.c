@@ -63,7 +63,8 @@ static int run(struct verb_ctx *v)
         return verb_refuse(v, "expected NAMESPACE/POD (or svc/NAMESPACE/NAME) and PORT[:REMOTE]");
     struct rd_strv parts = {NULL, 0};
     rd_strv_split(&parts, words->v[0], "/");
-    bool service = parts.len == 3 && (rd_streq(parts.v[0], "svc") || rd_streq(parts.v[0], "service"));
+    bool service =
+        parts.len == 3 && (rd_streq(parts.v[0], "svc") || rd_streq(parts.v[0], "service"));
     bool ok = (service || parts.len == 2) && rd_is_dns_label(parts.v[parts.len - 2], 63) &&
               rd_is_dns_subdomain(parts.v[parts.len - 1]);
     int code;

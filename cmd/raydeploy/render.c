@@ -16,8 +16,10 @@ static char *comment_of(const json_t *object, const struct rd_strv *unknown)
     struct rd_buf b = RD_BUF_INIT(RD_BUF_UNBOUNDED);
     for (size_t i = 0; i < unknown->len; i++)
         if (steps_render_uses(object, unknown->v[i]))
-            rd_buf_printf(&b, "%s%s", b.len ? ", " : "not known before the cluster was asked, shown as "
-                                                     "an example (set with --fact): ",
+            rd_buf_printf(&b, "%s%s",
+                          b.len ? ", "
+                                : "not known before the cluster was asked, shown as "
+                                  "an example (set with --fact): ",
                           unknown->v[i]);
     return b.len ? rd_buf_take(&b, NULL) : NULL;
 }
@@ -32,8 +34,9 @@ static int run(struct verb_ctx *v)
     struct template_set *templates = template_set_open(c->templates_dir, &err);
     bool ok = templates && steps_render(c, templates, c->facts, &list, &unknown, &err);
     if (ok)
-        rd_buf_printf(&text, "# raydeploy render --target local, deployment %s. KubeRay's CRDs come from "
-                             "its chart (version %s)\n# and are applied before this.\n",
+        rd_buf_printf(&text,
+                      "# raydeploy render --target local, deployment %s. KubeRay's CRDs come from "
+                      "its chart (version %s)\n# and are applied before this.\n",
                       c->name, c->kuberay.version);
     for (size_t i = 0; ok && i < list.len; i++) {
         RD_AUTOFREE char *comment = comment_of(list.v[i].json, &unknown);

@@ -68,11 +68,14 @@ void verb_on_request(void *ctx, const struct http_req *r)
 {
     struct verb_ctx *v = ctx;
     RD_AUTOFREE char *what = rd_asprintf("%s %s", r->method, r->url);
-    struct phase_note n = {.event = NOTE_REQUEST, .level = NOTE_DEBUG, .resource = what,
-                           .http_status = (int)r->status, .error = r->op.err,
+    struct phase_note n = {.event = NOTE_REQUEST,
+                           .level = NOTE_DEBUG,
+                           .resource = what,
+                           .http_status = (int)r->status,
+                           .error = r->op.err,
                            .message = r->op.err ? r->op.err->message : NULL,
-                           .elapsed_ms = r->ended_ms > r->started_ms ? r->ended_ms - r->started_ms
-                                                                     : 0};
+                           .elapsed_ms =
+                               r->ended_ms > r->started_ms ? r->ended_ms - r->started_ms : 0};
     v->notes->emit(v->notes, &n);
 }
 
@@ -91,8 +94,12 @@ static void on_retry(void *ctx, const struct rd_err *why, uint64_t delay_ms)
 struct k8s_client *verb_connect(struct verb_ctx *v, struct rd_err **reterr)
 {
     struct k8s_config_options where = {.path = v->config.kubeconfig, .context = v->config.context};
-    struct k8s_client_options o = {.observe = verb_on_request, .observe_ctx = v, .warn = on_warning,
-                                   .warn_ctx = v, .retry = on_retry, .retry_ctx = v};
+    struct k8s_client_options o = {.observe = verb_on_request,
+                                   .observe_ctx = v,
+                                   .warn = on_warning,
+                                   .warn_ctx = v,
+                                   .retry = on_retry,
+                                   .retry_ctx = v};
     if (!k8s_config_load(&where, &o.config, reterr))
         return NULL;
     return k8s_client_new(v->loop, &o);
@@ -130,9 +137,9 @@ void verb_object_name(struct rd_buf *out, const json_t *object)
 json_t *verb_object_json(const json_t *object)
 {
     const char *ns = rd_json_str(object, "metadata", "namespace", NULL);
-    json_t *o = rd_json_pack("{s:s, s:s, s:s}", "apiVersion", rd_json_str(object, "apiVersion", NULL),
-                             "kind", rd_json_str(object, "kind", NULL), "name",
-                             rd_json_str(object, "metadata", "name", NULL));
+    json_t *o = rd_json_pack(
+        "{s:s, s:s, s:s}", "apiVersion", rd_json_str(object, "apiVersion", NULL), "kind",
+        rd_json_str(object, "kind", NULL), "name", rd_json_str(object, "metadata", "name", NULL));
     if (ns)
         json_object_set_new(o, "namespace", json_string(ns));
     return o;
@@ -201,8 +208,9 @@ int verb_run_op(struct verb_ctx *v, struct op *op, void (*start)(struct op *pare
         return 0;
     if (r.signum) {
         rd_err_free(err);
-        rd_str_take(&v->result, rd_asprintf("interrupted; what was sent stands, and the same command "
-                                            "goes on from there"));
+        rd_str_take(&v->result,
+                    rd_asprintf("interrupted; what was sent stands, and the same command "
+                                "goes on from there"));
         return 128 + r.signum;
     }
     return verb_fail(v, err);

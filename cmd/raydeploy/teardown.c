@@ -18,12 +18,14 @@ static int report_rest(struct deploy *d)
             verb_say(v, NOTE_INFO, "kept: %s: %s", s->title, s->reason);
     }
     if (rest.len) {
-        struct rd_err *err = rd_err_new(RD_ERR_REMAINS, "not everything is gone: %s", rd_buf_str(&rest));
+        struct rd_err *err =
+            rd_err_new(RD_ERR_REMAINS, "not everything is gone: %s", rd_buf_str(&rest));
         rd_err_hint(err, "Run the same command again when what needs it is gone.");
         return verb_fail(v, err);
     }
-    verb_say(v, NOTE_INFO, d->result.writes ? "nothing of deployment %s is left"
-                                            : "there was nothing to do: nothing of deployment %s is left",
+    verb_say(v, NOTE_INFO,
+             d->result.writes ? "nothing of deployment %s is left"
+                              : "there was nothing to do: nothing of deployment %s is left",
              v->config.name);
     return 0;
 }
@@ -33,10 +35,10 @@ static int run(struct verb_ctx *v)
     struct deploy d;
     RD_AUTOFREE char *ns = config_namespace(&v->config);
     if (!v->config.yes && ui_can_ask()) {
-        RD_AUTOFREE char *question =
-            rd_asprintf("Delete RayCluster %s, namespace %s with the shared volume's data, and what else "
-                        "raydeploy made for deployment %s?",
-                        v->config.name, ns, v->config.name);
+        RD_AUTOFREE char *question = rd_asprintf(
+            "Delete RayCluster %s, namespace %s with the shared volume's data, and what else "
+            "raydeploy made for deployment %s?",
+            v->config.name, ns, v->config.name);
         if (!ui_confirm(question)) {
             rd_str_take(&v->result, rd_strdup("nothing was touched"));
             return 0;

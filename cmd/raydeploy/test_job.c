@@ -20,7 +20,8 @@ static int run(struct verb_ctx *v)
 const struct verb verb_test_job = {
     .name = "test-job",
     .summary = "run the verification job on the live cluster",
-    .help = "Prints each check as PASS, FAIL or SKIP on standard output; exit code 8 when one fails. Changes\n"
+    .help = "Prints each check as PASS, FAIL or SKIP on standard output; exit code 8 when one "
+            "fails. Changes\n"
             "nothing else: what is missing is reported, not made.",
     .needs_deployment = true,
     .run = run,

@@ -25,8 +25,7 @@ static step_set critical_path(const struct deploy *d)
     step_set path = 0;
     int at = -1;
     for (unsigned i = 0; i < d->result.step_count; i++)
-        if (has_run(d, i) &&
-            (at < 0 || d->spans[i].ended_ms >= d->spans[at].ended_ms))
+        if (has_run(d, i) && (at < 0 || d->spans[i].ended_ms >= d->spans[at].ended_ms))
             at = (int)i;
     while (at >= 0) {
         path |= (step_set)1 << at;
@@ -69,24 +68,28 @@ void timeline_html(const struct deploy *d, struct rd_buf *out)
     for (unsigned i = 0; i < r->step_count; i++)
         shown += has_run(d, i);
     rd_duration_text(r->elapsed_ms, text);
-    rd_buf_puts(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>raydeploy ");
+    rd_buf_puts(
+        out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>raydeploy ");
     html_text(out, d->v->verb->name);
-    rd_buf_puts(out, "</title><style>\nbody{font:14px sans-serif;margin:2em;color:#222;background:#fff}"
-                     "\nrect{fill:#9bb8d3}rect.critical{fill:#d9822b}rect.failed{fill:#c23b3b}\n"
-                     "text{font-size:13px;dominant-baseline:middle}line{stroke:#ddd}\n"
-                     "</style></head><body>\n<h1>raydeploy ");
+    rd_buf_puts(out,
+                "</title><style>\nbody{font:14px sans-serif;margin:2em;color:#222;background:#fff}"
+                "\nrect{fill:#9bb8d3}rect.critical{fill:#d9822b}rect.failed{fill:#c23b3b}\n"
+                "text{font-size:13px;dominant-baseline:middle}line{stroke:#ddd}\n"
+                "</style></head><body>\n<h1>raydeploy ");
     html_text(out, d->v->verb->name);
     rd_buf_puts(out, " ");
     html_text(out, d->v->config.name);
-    rd_buf_printf(out, "</h1>\n<p>%s in all; exit code %d. The critical path is marked: a step on it "
-                       "that gets faster makes the whole faster.</p>\n"
-                       "<svg width=\"%d\" height=\"%u\" role=\"img\">\n",
+    rd_buf_printf(out,
+                  "</h1>\n<p>%s in all; exit code %d. The critical path is marked: a step on it "
+                  "that gets faster makes the whole faster.</p>\n"
+                  "<svg width=\"%d\" height=\"%u\" role=\"img\">\n",
                   text, r->exit_code, LEFT + WIDTH + RIGHT, (shown + 1) * ROW);
     for (int tick = 0; tick <= 10; tick++) {
         int x = LEFT + WIDTH * tick / 10;
         rd_duration_text(total * (uint64_t)tick / 10, text);
-        rd_buf_printf(out, "<line x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%u\"/><text x=\"%d\" y=\"%d\">%s"
-                           "</text>\n",
+        rd_buf_printf(out,
+                      "<line x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%u\"/><text x=\"%d\" y=\"%d\">%s"
+                      "</text>\n",
                       x, x, ROW, (shown + 1) * ROW, x, ROW / 2, text);
     }
     unsigned row = 0;
@@ -131,12 +134,13 @@ void timeline_trace(const struct deploy *d, struct rd_buf *out)
         /* A row of its own for each step, as the viewers have it: thread ids. Times are in
          * microseconds. */
         json_array_append_new(
-            events, rd_json_pack("{s:s, s:s, s:s, s:I, s:I, s:i, s:i, s:{s:s, s:s, s:b, s:s}}", "name",
-                                 s->title, "cat", "step", "ph", "X", "ts", (json_int_t)from * 1000,
-                                 "dur", (json_int_t)(span->ended_ms - span->begun_ms) * 1000, "pid", 1,
-                                 "tid", (int)i + 1, "args", "id", s->id, "state",
-                                 step_state_name(s->state), "critical",
-                                 (path & ((step_set)1 << i)) != 0, "reason", rd_buf_str(&reason)));
+            events,
+            rd_json_pack("{s:s, s:s, s:s, s:I, s:I, s:i, s:i, s:{s:s, s:s, s:b, s:s}}", "name",
+                         s->title, "cat", "step", "ph", "X", "ts", (json_int_t)from * 1000, "dur",
+                         (json_int_t)(span->ended_ms - span->begun_ms) * 1000, "pid", 1, "tid",
+                         (int)i + 1, "args", "id", s->id, "state", step_state_name(s->state),
+                         "critical", (path & ((step_set)1 << i)) != 0, "reason",
+                         rd_buf_str(&reason)));
         json_array_append_new(events, rd_json_pack("{s:s, s:s, s:i, s:i, s:{s:s}}", "name",
                                                    "thread_name", "ph", "M", "pid", 1, "tid",
                                                    (int)i + 1, "args", "name", s->title));

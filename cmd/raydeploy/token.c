@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 static const struct config_verb_flag flags[] = {
-    {"exec-credential", NULL, NULL, false, "print an ExecCredential, for a kubeconfig's exec plugin"},
+    {"exec-credential", NULL, NULL, false,
+     "print an ExecCredential, for a kubeconfig's exec plugin"},
     {NULL, NULL, NULL, false, NULL},
 };
 
@@ -78,7 +79,8 @@ static json_t *described(const struct asking *a)
     return o;
 }
 
-/* The one result that is a secret: past the window, whose gate would black it out, and nowhere else. */
+/* The one result that is a secret: past the window, whose gate would black it out, and nowhere
+ * else. */
 static bool print_secret(const char *text)
 {
     size_t len = strlen(text);
@@ -130,9 +132,10 @@ static int run(struct verb_ctx *v)
 const struct verb verb_token = {
     .name = "token",
     .summary = "a Google access token, or an ExecCredential for kubectl",
-    .help = "Credentials are looked for in this order: --credentials, GOOGLE_APPLICATION_CREDENTIALS,\n"
-            "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE, gcloud's application default credentials, the metadata\n"
-            "server. The token goes to standard output and nowhere else.\n",
+    .help =
+        "Credentials are looked for in this order: --credentials, GOOGLE_APPLICATION_CREDENTIALS,\n"
+        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE, gcloud's application default credentials, the metadata\n"
+        "server. The token goes to standard output and nowhere else.\n",
     .flags = flags,
     .run = run,
 };

@@ -33,10 +33,11 @@ static void say_summary(struct deploy *d)
                                  v->config.kubeconfig ? v->config.kubeconfig : "",
                                  v->config.context ? " --context " : "",
                                  v->config.context ? v->config.context : "");
-        verb_say(v, NOTE_INFO, "dashboard and Jobs API: raydeploy port-forward %s/%s 8265%s", ns, head,
-                 access ? access : "");
+        verb_say(v, NOTE_INFO, "dashboard and Jobs API: raydeploy port-forward %s/%s 8265%s", ns,
+                 head, access ? access : "");
         if (rd_streq(v->config.ray.auth, "token"))
-            verb_say(v, NOTE_INFO, "their token: key auth_token of Secret %s/%s", ns, v->config.name);
+            verb_say(v, NOTE_INFO, "their token: key auth_token of Secret %s/%s", ns,
+                     v->config.name);
     }
     verb_say(v, NOTE_INFO, "to take it all back: raydeploy teardown %s", where);
 }

@@ -14,10 +14,10 @@
 struct verb_ctx;
 
 struct verb {
-    const char *name;     /* "up" */
-    const char *args;     /* "-f FILE...": usage after the name; NULL */
-    const char *summary;  /* one line for `help` */
-    const char *help;     /* more lines; NULL */
+    const char *name;                     /* "up" */
+    const char *args;                     /* "-f FILE...": usage after the name; NULL */
+    const char *summary;                  /* one line for `help` */
+    const char *help;                     /* more lines; NULL */
     const struct config_verb_flag *flags; /* ended by a NULL name; NULL: none of its own */
     bool needs_deployment; /* config must be complete (project or local target, name, ...) */
     bool offline;          /* makes no loop and no ui live view */
@@ -28,14 +28,14 @@ struct verb {
 struct verb_ctx {
     const struct verb *verb;
     struct config config;
-    struct loop *loop;       /* NULL when offline */
+    struct loop *loop; /* NULL when offline */
     struct ui *ui;
     struct note_sink *notes;
-    const char *program;     /* argv[0] */
-    int argc;                /* the arguments after the verb, as given */
+    const char *program; /* argv[0] */
+    int argc;            /* the arguments after the verb, as given */
     char **argv;
-    struct rd_err *failure;  /* owned; what the result will show (verb_fail) */
-    char *result;            /* owned; closing words of a success or a stop; NULL: none */
+    struct rd_err *failure; /* owned; what the result will show (verb_fail) */
+    char *result;           /* owned; closing words of a success or a stop; NULL: none */
 };
 
 /* All verbs of this version, ended by NULL; main.c's order is the order of `help`. */
@@ -68,10 +68,10 @@ bool verb_google(struct verb_ctx *v, struct http_auth **ret, struct rd_err **ret
 /* A client for the cluster that --kubeconfig, --context or the environment name. */
 struct k8s_client *verb_connect(struct verb_ctx *v, struct rd_err **reterr);
 /* All of -f, and at least one object; else RD_ERR_INPUT. */
-bool verb_load_files(struct verb_ctx *v, struct manifest_list *l, struct rd_err **reterr)
-    RD_MUST_CHECK;
-/* Runs an op under --timeout with INT and TERM mapped to cancel; the exit code of its end. The error,
- * if any, was kept for the result. `start` starts op as a child of parent. */
+bool verb_load_files(struct verb_ctx *v, struct manifest_list *l,
+                     struct rd_err **reterr) RD_MUST_CHECK;
+/* Runs an op under --timeout with INT and TERM mapped to cancel; the exit code of its end. The
+ * error, if any, was kept for the result. `start` starts op as a child of parent. */
 int verb_run_op(struct verb_ctx *v, struct op *op, void (*start)(struct op *parent, void *ctx),
                 void *ctx);
 /* "configmap/x", "raycluster.ray.io/x": as kubectl names objects in its output. Appends. */

@@ -2,11 +2,10 @@
 #include "verb.h"
 
 const struct verb *const verbs[] = {
-    &verb_init,     &verb_check,   &verb_plan,         &verb_up,   &verb_test_job, &verb_status,
-    &verb_teardown, &verb_render,  &verb_apply,        &verb_delete, &verb_diff,   &verb_wait,
-    &verb_explain,  &verb_port_forward, &verb_lint, &verb_token, &verb_version, &verb_completion,
-    &verb_help,
-    NULL,
+    &verb_init,   &verb_check,    &verb_plan,       &verb_up,           &verb_test_job,
+    &verb_status, &verb_teardown, &verb_render,     &verb_apply,        &verb_delete,
+    &verb_diff,   &verb_wait,     &verb_explain,    &verb_port_forward, &verb_lint,
+    &verb_token,  &verb_version,  &verb_completion, &verb_help,         NULL,
 };
 
 const char *const verbs_later[] = {

@@ -26,7 +26,7 @@ static int run(struct verb_ctx *v)
     rd_buf_printf(&text, "raydeploy %s\n", RAYDEPLOY_VERSION);
     const char *name;
     json_t *version;
-    json_object_foreach(libs, name, version)
+    json_object_foreach (libs, name, version)
         rd_buf_printf(&text, "  %-11s %s\n", name, json_string_value(version));
     verb_print(v, &text);
     return 0;

@@ -13,15 +13,19 @@
 /* Verdicts also depend on time (a pod that is Unschedulable for long, a grace that ran out). */
 #define JUDGE_MS 1000
 
+struct group;
+
 struct item {
     const struct manifest_object *wanted;
-    json_t *live;         /* owned; NULL: not there */
-    char *message;        /* owned; of the last verdict */
+    json_t *live;  /* owned; NULL: not there */
+    char *message; /* owned; of the last verdict */
     enum k8s_status status;
     struct k8s_patience patience; /* how long its trouble has stood */
     enum rd_err_kind kind;
-    bool synced;          /* the first list came: absent means absent */
-    bool current;         /* reported */
+    bool synced;  /* the first list came: absent means absent */
+    bool current; /* reported */
+    const struct group *group;
+    const char *name; /* borrowed from wanted */
 };
 
 /* One watch for each kind and namespace of the set. */
@@ -70,8 +74,11 @@ static void say_state(struct waiting *w, const struct item *it)
 {
     RD_AUTOFREE char *title = manifest_object_title(it->wanted->json);
     RD_AUTOFREE char *line = rd_asprintf("%s: %s", title, it->message);
-    struct phase_note n = {.event = NOTE_STEP, .level = NOTE_INFO, .step = "wait",
-                           .state = NOTE_RUNNING, .message = line};
+    struct phase_note n = {.event = NOTE_STEP,
+                           .level = NOTE_INFO,
+                           .step = "wait",
+                           .state = NOTE_RUNNING,
+                           .message = line};
     w->v->notes->emit(w->v->notes, &n);
 }
 
@@ -137,13 +144,12 @@ static void on_event(struct k8s_watch *watch, enum k8s_event e, const json_t *ob
     const char *name = object ? rd_json_str(object, "metadata", "name", NULL) : NULL;
     for (size_t i = 0; i < w->count; i++) {
         struct item *it = &w->items[i];
-        if (item_resource(w, it) != g->resource ||
-            (g->ns && !rd_streq(g->ns, item_ns(w, it))))
+        if (it->group != g)
             continue;
         if (e == K8S_SYNCED) {
             it->synced = true;
             judge(w, it);
-        } else if (rd_streq(name, rd_json_str(it->wanted->json, "metadata", "name", NULL))) {
+        } else if (rd_streq(name, it->name)) {
             json_decref(it->live);
             it->live = e == K8S_DELETED ? NULL : json_incref((json_t *)object);
             it->synced = true;
@@ -180,7 +186,8 @@ static bool start_watches(struct waiting *w, struct rd_err **reterr)
                     rd_json_str(o, "apiVersion", NULL), rd_json_str(o, "kind", NULL));
             return false;
         }
-        group_of(w, r, item_ns(w, &w->items[i]));
+        w->items[i].group = group_of(w, r, item_ns(w, &w->items[i]));
+        w->items[i].name = rd_json_str(o, "metadata", "name", NULL);
     }
     for (size_t i = 0; i < w->group_count; i++) {
         struct group *g = w->groups[i];
@@ -320,9 +327,10 @@ static bool check_rules(const struct manifest_list *l, struct rd_err **reterr)
         const char *api = rd_json_str(l->v[i].json, "apiVersion", NULL);
         const char *kind = rd_json_str(l->v[i].json, "kind", NULL);
         if (!k8s_kind_has_rule(api, kind))
-            return rd_fail(reterr, RD_ERR_INPUT,
-                           "%s:%d: no rule says when a %s of %s is ready, so it cannot be waited for",
-                           l->v[i].file, l->v[i].line, kind, api);
+            return rd_fail(
+                reterr, RD_ERR_INPUT,
+                "%s:%d: no rule says when a %s of %s is ready, so it cannot be waited for",
+                l->v[i].file, l->v[i].line, kind, api);
     }
     return true;
 }
@@ -337,8 +345,11 @@ static int run(struct verb_ctx *v)
         manifest_list_clear(&list);
         return verb_fail(v, err);
     }
-    struct waiting w = {.v = v, .client = client, .ns = verb_flag_text(v, "namespace"),
-                        .count = list.len, .left = list.len};
+    struct waiting w = {.v = v,
+                        .client = client,
+                        .ns = verb_flag_text(v, "namespace"),
+                        .count = list.len,
+                        .left = list.len};
     w.items = rd_calloc(list.len, sizeof(*w.items));
     for (size_t i = 0; i < list.len; i++)
         w.items[i].wanted = &list.v[i];
@@ -355,7 +366,8 @@ const struct verb verb_wait = {
     .name = "wait",
     .args = "-f FILE...",
     .summary = "wait until every object is ready",
-    .help = "Watches, by the same rules as `explain`. An object that failed for good ends it at once. --timeout\n"
+    .help = "Watches, by the same rules as `explain`. An object that failed for good ends it at "
+            "once. --timeout\n"
             "is 10m unless given.",
     .flags = flags,
     .run = run,

@@ -30,25 +30,27 @@ const char *check_not_empty(const char *s)
 
 const char *check_dns_label(const char *s)
 {
-    return rd_is_dns_label(s, 63) ? NULL
-                                  : "must be a DNS label: lower-case letters, digits and '-', at most "
-                                    "63 characters, a letter or digit at both ends";
+    return rd_is_dns_label(s, 63)
+               ? NULL
+               : "must be a DNS label: lower-case letters, digits and '-', at most "
+                 "63 characters, a letter or digit at both ends";
 }
 
 /* 21 leaves room for the longest name derived from it: Google accounts end at 30 characters. Names
  * of Google resources begin with a letter. */
 const char *check_deployment(const char *s)
 {
-    return rd_is_dns_label(s, 21) && lower(s[0])
-               ? NULL
-               : "must be a DNS label of at most 21 characters: lower-case letters, digits and '-', "
-                 "first a letter, last no '-'";
+    return rd_is_dns_label(s, 21) && lower(s[0]) ? NULL
+                                                 : "must be a DNS label of at most 21 characters: "
+                                                   "lower-case letters, digits and '-', "
+                                                   "first a letter, last no '-'";
 }
 
 const char *check_project(const char *s)
 {
-    static const char must[] = "must be a Google Cloud project id: 6 to 30 lower-case letters, digits "
-                               "and '-', first a letter, last no '-'";
+    static const char must[] =
+        "must be a Google Cloud project id: 6 to 30 lower-case letters, digits "
+        "and '-', first a letter, last no '-'";
     const char *colon = strchr(s, ':'); /* projects of a domain: example.com:name */
     if (colon) {
         char domain[254];
@@ -114,8 +116,9 @@ const char *check_machine_type(const char *s)
 
 const char *check_accelerator(const char *s)
 {
-    return rd_is_dns_label(s, 63) && lower(s[0]) ? NULL
-                                                 : "must be an accelerator type like nvidia-tesla-t4";
+    return rd_is_dns_label(s, 63) && lower(s[0])
+               ? NULL
+               : "must be an accelerator type like nvidia-tesla-t4";
 }
 
 static bool cidr_parse(const char *s, uint32_t *ret_ip, unsigned *ret_bits)
@@ -182,8 +185,9 @@ void cidr_range(const char *s, uint32_t *ret_first, uint32_t *ret_last)
 
 const char *check_bucket(const char *s)
 {
-    static const char must[] = "must be a bucket name: 3 to 63 lower-case letters, digits, '-', '_' "
-                               "and '.', a letter or digit at both ends";
+    static const char must[] =
+        "must be a bucket name: 3 to 63 lower-case letters, digits, '-', '_' "
+        "and '.', a letter or digit at both ends";
     size_t len = strlen(s);
     if (len < 3 || len > 63 || !made_of(s, "-_."))
         return must;
@@ -245,12 +249,11 @@ int version_compare(const char *a, const char *b)
 
 static const char *url_problem(const char *s, bool plain_too)
 {
-    const char *host = rd_starts_with(s, "https://") ? s + 8
+    const char *host = rd_starts_with(s, "https://")               ? s + 8
                        : plain_too && rd_starts_with(s, "http://") ? s + 7
                                                                    : NULL;
     if (!host || !isalnum((unsigned char)*host))
-        return plain_too ? "must be a URL like http://grafana.example.com"
-                         : "must be an https URL";
+        return plain_too ? "must be a URL like http://grafana.example.com" : "must be an https URL";
     for (const char *p = s; *p; p++)
         if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f)
             return "must be a URL without blanks or control characters";
@@ -280,7 +283,8 @@ const char *check_sha256(const char *s)
                : "must be 64 lower-case hexadecimal digits";
 }
 
-/* As Kubernetes has it for environment variables since 1.34's relaxed rule is not everywhere yet. */
+/* As Kubernetes has it for environment variables since 1.34's relaxed rule is not everywhere yet.
+ */
 const char *check_env_name(const char *s)
 {
     static const char must[] =

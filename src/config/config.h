@@ -1,6 +1,7 @@
 /* The desk: one option table feeds flags, environment, file, --help and the README table.
  * Precedence: flag, environment, file, default. Each value remembers where it came from
- * ("--region", "GCP_REGION", "raydeploy.yaml:12", "default"), and every message about it says so. */
+ * ("--region", "GCP_REGION", "raydeploy.yaml:12", "default"), and every message about it says so.
+ */
 #ifndef RD_CONFIG_CONFIG_H
 #define RD_CONFIG_CONFIG_H
 
@@ -51,10 +52,11 @@ struct config {
     } registry;
     struct {
         char *version, *image, *gpu_image;
-        char *auth;      /* "token" or "disabled" */
-        json_t *head;    /* object: cpu, memory, env, rayStartParams */
-        json_t *workers; /* array: name, replicas, min, max, cpu, memory, gpus, idleTimeoutSeconds, env,
-                            spot, rayStartParams; defaults depend on the target and are filled in */
+        char *auth;   /* "token" or "disabled" */
+        json_t *head; /* object: cpu, memory, env, rayStartParams */
+        json_t *
+            workers; /* array: name, replicas, min, max, cpu, memory, gpus, idleTimeoutSeconds, env,
+                        spot, rayStartParams; defaults depend on the target and are filled in */
     } ray;
     struct {
         char *version, *chart, *sha256, *ns, *watch; /* watch: "all" or "namespace" */
@@ -81,10 +83,10 @@ struct config {
 
 /* A flag only one verb takes. */
 struct config_verb_flag {
-    const char *name;     /* "working-dir" */
+    const char *name;       /* "working-dir" */
     const char *short_name; /* "f" or NULL */
-    const char *arg;      /* "DIR"; NULL: a switch */
-    bool repeats;         /* value is an array */
+    const char *arg;        /* "DIR"; NULL: a switch */
+    bool repeats;           /* value is an array */
     const char *help;
 };
 
@@ -97,19 +99,20 @@ bool config_load(struct config *c, int argc, char **argv, const struct config_ve
 /* A deployment on Google Cloud needs a project. */
 bool config_require(const struct config *c, struct rd_err **reterr) RD_MUST_CHECK;
 void config_clear(struct config *c);
-/* Index of the first word of argv that is neither a common flag nor its value: the verb; -1: none. */
+/* Index of the first word of argv that is neither a common flag nor its value: the verb; -1: none.
+ */
 int config_verb_index(int argc, char **argv);
 /* Of an option by its dotted file key or flag name; "default" when nobody set it. Borrowed. */
 const char *config_origin(const struct config *c, const char *option);
 
 /* Derived names (decisions.md): owned by the caller. */
-char *config_namespace(const struct config *c);   /* <name>-system */
+char *config_namespace(const struct config *c); /* <name>-system */
 char *config_head_account(const struct config *c);
 char *config_worker_account(const struct config *c);
 char *config_claim(const struct config *c);
 
-/* Appends the help of the common flags; the commented raydeploy.yaml of `init`, in which values that
- * did not come from a default stand uncommented; the README's tables. */
+/* Appends the help of the common flags; the commented raydeploy.yaml of `init`, in which values
+ * that did not come from a default stand uncommented; the README's tables. */
 void config_help_flags(struct rd_buf *out);
 void config_help_flag(struct rd_buf *out, const struct config_verb_flag *f);
 void config_sample(const struct config *c, struct rd_buf *out);

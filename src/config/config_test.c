@@ -1,4 +1,5 @@
-/* Goal: every source of a value is read in its order, every bad value is refused with its origin. */
+/* Goal: every source of a value is read in its order, every bad value is refused with its origin.
+ */
 #include "base/test.h"
 
 #include "base/alloc.h"
@@ -20,8 +21,8 @@ static void write_file(const char *text)
 
 static void clean_world(void)
 {
-    static const char *const vars[] = {"GCP_PROJECT_ID", "GOOGLE_CLOUD_PROJECT", "GCP_REGION",
-                                       "SPILLOVER_BUCKET", "REGISTRY_NAME", "RAY_IMAGE",
+    static const char *const vars[] = {"GCP_PROJECT_ID",   "GOOGLE_CLOUD_PROJECT", "GCP_REGION",
+                                       "SPILLOVER_BUCKET", "REGISTRY_NAME",        "RAY_IMAGE",
                                        "RAY_GRAFANA_HOST", "RAYDEPLOY_CONFIG"};
     for (size_t i = 0; i < RD_ARRAY_LEN(vars); i++)
         unsetenv(vars[i]);
@@ -270,7 +271,8 @@ static void bad_files(void **state)
         const char *text, *part;
     } rows[] = {
         {"regoin: us-central1\n", "raydeploy.yaml:1: unknown key \"regoin\"; did you mean region?"},
-        {"ray:\n  verison: x\n", "raydeploy.yaml:2: unknown key \"ray.verison\"; did you mean ray.version?"},
+        {"ray:\n  verison: x\n",
+         "raydeploy.yaml:2: unknown key \"ray.verison\"; did you mean ray.version?"},
         {"ray:\n  version: 2.6\n", "raydeploy.yaml:2: ray.version must be a string: quote it"},
         {"version: \"1\"\n", "did you mean ray.version?"},
         {"kubeconfig: x\n", "is a flag, not a key"},
@@ -283,7 +285,8 @@ static void bad_files(void **state)
         {"name: Ray\n", "raydeploy.yaml:1: name \"Ray\" must be a DNS label"},
         {"name: [a]\n", "name must be a string"},
         {"\n\nregion: us-central1-a\n", "raydeploy.yaml:3: region \"us-central1-a\""},
-        {"network:\n  subnetCidr: 10.0.0.1/20\n", "raydeploy.yaml:2: network.subnetCidr \"10.0.0.1/20\""},
+        {"network:\n  subnetCidr: 10.0.0.1/20\n",
+         "raydeploy.yaml:2: network.subnetCidr \"10.0.0.1/20\""},
         {"network:\n  subnetCidr: 10.0.0.0/33\n", "must be an IPv4 range"},
         {"network:\n  podsCidr: 10.0.0.0/30\n", "prefix length"},
         {"network:\n  podsCidr: 10.0.0.0/16\n",
@@ -297,7 +300,8 @@ static void bad_files(void **state)
         {"management:\n  zone: europe-west4-a\n", "is not a zone of region us-central1 (default)"},
         {"management:\n  connector: helm\n", "must be addon or manual"},
         {"cpuPool:\n  machineType: n2\n", "must be a machine type"},
-        {"cpuPool:\n  min: 5\n  max: 2\n", "raydeploy.yaml:2: cpuPool.min is more than cpuPool.max"},
+        {"cpuPool:\n  min: 5\n  max: 2\n",
+         "raydeploy.yaml:2: cpuPool.min is more than cpuPool.max"},
         {"cpuPool:\n  min: -1\n", "must be from 0 to 1000"},
         {"cpuPool:\n  min: \"1\"\n", "must be a whole number"},
         {"cpuPool:\n  spot: 1\n", "must be true or false"},
@@ -309,28 +313,33 @@ static void bad_files(void **state)
         {"filestore:\n  tier: BASIC_SSD\n", "at least 2560 for tier BASIC_SSD"},
         {"spill:\n  ageDays: 0\n", "must be from 1"},
         {"ray:\n  version: \"2.60\"\n", "must be a version like 2.60.0"},
-        {"ray:\n  version: \"2.51.0\"\n", "raydeploy.yaml:2: ray.version \"2.51.0\" cannot authenticate"},
+        {"ray:\n  version: \"2.51.0\"\n",
+         "raydeploy.yaml:2: ray.version \"2.51.0\" cannot authenticate"},
         {"ray:\n  version: \"2.37.0\"\n", "is too old"},
         {"ray:\n  auth: none\n", "must be token or disabled"},
         {"kuberay:\n  version: \"1.5.1\"\n", "is too old"},
         {"kuberay:\n  sha256: abc\n", "64 lower-case hexadecimal digits"},
         {"kuberay:\n  watch: some\n", "must be all or namespace"},
-        {"ray:\n  head:\n    cpus: 1\n", "raydeploy.yaml:3: ray.head.cpus is not a key here; did you mean cpu?"},
+        {"ray:\n  head:\n    cpus: 1\n",
+         "raydeploy.yaml:3: ray.head.cpus is not a key here; did you mean cpu?"},
         {"ray:\n  head:\n    gpus: 1\n", "raydeploy.yaml:3: ray.head.gpus is not a key"},
         {"ray:\n  head:\n    memory: 2\n", "ray.head.memory must be a Kubernetes quantity"},
         {"ray:\n  head:\n    memory: \"2\"\n", "is a unit like Gi missing?"},
         {"ray:\n  head:\n    cpu: 0\n", "must be more than nothing"},
         {"ray:\n  head:\n    cpu: 1\n    cpuRequest: 2\n",
          "raydeploy.yaml:4: ray.head.cpuRequest \"2\" must not be more than cpu"},
-        {"ray:\n  head:\n    env:\n      A: 1\n", "raydeploy.yaml:4: ray.head.env.A must be a string"},
+        {"ray:\n  head:\n    env:\n      A: 1\n",
+         "raydeploy.yaml:4: ray.head.env.A must be a string"},
         {"ray:\n  head:\n    env:\n      1A: x\n", "not begin with a digit"},
         {"ray:\n  workers: {}\n", "must be a list"},
         {"ray:\n  workers: []\n", "at least one worker group"},
         {"ray:\n  workers:\n    - cpu\n", "raydeploy.yaml:3: ray.workers[0] must be a mapping"},
         {"ray:\n  workers:\n    - min: 1\n", "has no name"},
-        {W("      relpicas: 1\n"), "raydeploy.yaml:4: ray.workers[0].relpicas is not a key here; did you mean replicas?"},
+        {W("      relpicas: 1\n"),
+         "raydeploy.yaml:4: ray.workers[0].relpicas is not a key here; did you mean replicas?"},
         {W("      min: 3\n      max: 2\n"), "min is more than max"},
-        {W("      min: 3\n      max: 4\n      replicas: 2\n"), "raydeploy.yaml:6: ray.workers[0].replicas replicas is less than min"},
+        {W("      min: 3\n      max: 4\n      replicas: 2\n"),
+         "raydeploy.yaml:6: ray.workers[0].replicas replicas is less than min"},
         {W("      max: 4\n      replicas: 5\n"), "replicas is more than max"},
         {W("      max: 0\n"), "must be at least 1"},
         {W("      min: -1\n"), "must be from 0"},
@@ -338,7 +347,8 @@ static void bad_files(void **state)
         {W("      spot: 1\n"), "must be true or false"},
         {W("      rayStartParams: [a]\n"), "must be a mapping of names to strings"},
         {W("      nodeSelector:\n        a: true\n"), "quote it"},
-        {W("    - name: cpu\n"), "raydeploy.yaml:4: ray.workers[1].name \"cpu\" is the name of an earlier group"},
+        {W("    - name: cpu\n"),
+         "raydeploy.yaml:4: ray.workers[1].name \"cpu\" is the name of an earlier group"},
         {"ray:\n  workers:\n    - name: A\n", "must be a DNS label"},
         {"ray:\n  workers:\n    - name: headgroup\n", "the head's group"},
         {"gpuPool:\n  enabled: false\n" W("      gpus: 1\n"), "gpuPool.enabled is false"},
@@ -364,15 +374,18 @@ static void warnings(void **state)
         const char *text, *line, *part; /* NULL: none */
     } rows[] = {
         {"name: a\n", "", NULL},
-        {"ray:\n  version: \"2.57.1\"\n", "", "raydeploy.yaml:2: ray.version 2.57.1 does not drain"},
+        {"ray:\n  version: \"2.57.1\"\n", "",
+         "raydeploy.yaml:2: ray.version 2.57.1 does not drain"},
         {"ray:\n  version: \"2.53.0\"\n", "", "older than 2.54.0"},
         {"ray:\n  version: \"2.58.0\"\n", "", NULL},
         {"ray:\n  auth: disabled\n", "", "can run code"},
         {W("      max: 1001\n"), "", "up to 1001 workers"},
         {W("      max: 1000\n"), "", NULL},
-        {W("    - name: gpu\n      gpus: 1\n"), "--target local", "\"gpu\" asks for GPUs and is left out"},
-        {"ray:\n  head:\n    cpu: 500m\n" "  workers:\n    - name: a\n", "--target local",
-         "less than 2 CPUs"},
+        {W("    - name: gpu\n      gpus: 1\n"), "--target local",
+         "\"gpu\" asks for GPUs and is left out"},
+        {"ray:\n  head:\n    cpu: 500m\n"
+         "  workers:\n    - name: a\n",
+         "--target local", "less than 2 CPUs"},
         {"gpuPool:\n  enabled: false\n", "", NULL},
     };
     clean_world();
@@ -482,7 +495,7 @@ static void versions_compare_by_number(void **state)
         const char *a, *b;
         int want;
     } rows[] = {
-        {"2.9.0", "2.10.0", -1}, {"2.58.0", "2.58.0", 0},      {"2.58.1", "2.58.0", 1},
+        {"2.9.0", "2.10.0", -1}, {"2.58.0", "2.58.0", 0},     {"2.58.1", "2.58.0", 1},
         {"3.0.0", "2.99.9", 1},  {"2.58.0rc1", "2.58.0", -1}, {"2.58.0", "2.58.0rc1", 1},
     };
     for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++)

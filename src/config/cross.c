@@ -55,9 +55,10 @@ static bool check_network(const struct config *c, struct rd_err **reterr)
         }
     if (rd_streq(c->network.control_plane, "public") &&
         json_array_size(c->network.authorized_networks) == 0)
-        return refuse(c, reterr, "network.controlPlane", "public",
-                      "needs network.authorizedNetworks: without it the API server would be open to "
-                      "every address");
+        return refuse(
+            c, reterr, "network.controlPlane", "public",
+            "needs network.authorizedNetworks: without it the API server would be open to "
+            "every address");
     return true;
 }
 
@@ -75,7 +76,7 @@ static bool check_zones(const struct config *c, struct rd_err **reterr)
 {
     size_t i;
     const json_t *zone;
-    json_array_foreach(c->gpu_pool.zones, i, zone)
+    json_array_foreach (c->gpu_pool.zones, i, zone)
         if (!check_zone_in(c, "gpuPool.zones", json_string_value(zone), reterr))
             return false;
     return check_zone_in(c, "management.zone", c->management.zone, reterr) &&
@@ -117,13 +118,16 @@ static bool check_versions(struct config *c, struct rd_err **reterr)
                       "cannot authenticate by token, which " RAY_TOKEN
                       " brought; set ray.auth: disabled to do without");
     if (rd_streq(c->ray.auth, "disabled"))
-        warn(c, "%s: ray.auth is disabled: whoever reaches port 8265 of the head can run code in it",
+        warn(c,
+             "%s: ray.auth is disabled: whoever reaches port 8265 of the head can run code in it",
              config_origin(c, "ray.auth"));
     if (version_compare(ray, RAY_TESTED) < 0)
         warn(c, "%s: ray.version %s is older than " RAY_TESTED ", the oldest this version supports",
              config_origin(c, "ray.version"), ray);
     else if (version_compare(ray, RAY_DRAIN) < 0)
-        warn(c, "%s: ray.version %s does not drain a node when its pod ends; " RAY_DRAIN " and newer do",
+        warn(c,
+             "%s: ray.version %s does not drain a node when its pod ends; " RAY_DRAIN
+             " and newer do",
              config_origin(c, "ray.version"), ray);
     return true;
 }
@@ -147,7 +151,8 @@ static bool check_gpu_groups(struct config *c, struct rd_err **reterr)
             continue;
         const char *name = json_string_value(json_object_get(group, "name"));
         if (written && !local)
-            return refuse(c, reterr, "ray.workers", name, "asks for GPUs, but gpuPool.enabled is false");
+            return refuse(c, reterr, "ray.workers", name,
+                          "asks for GPUs, but gpuPool.enabled is false");
         if (written)
             warn(c, "%s: worker group \"%s\" asks for GPUs and is left out on --target local",
                  config_origin(c, "ray.workers"), name);
@@ -166,7 +171,7 @@ static void check_sizes(struct config *c)
         milli = (one + 999) / 1000 * 1000;
     size_t i;
     const json_t *g;
-    json_array_foreach(c->ray.workers, i, g) {
+    json_array_foreach (c->ray.workers, i, g) {
         most += json_integer_value(json_object_get(g, "max"));
         if (rd_quantity_parse_milli(json_string_value(json_object_get(g, "cpu")), &one))
             milli += (one + 999) / 1000 * 1000 * json_integer_value(json_object_get(g, "replicas"));
@@ -177,8 +182,9 @@ static void check_sizes(struct config *c)
              "KubeRay is commonly run with",
              config_origin(c, "ray.workers"), most, WORKERS_WARN);
     if (milli < 2000)
-        warn(c, "%s: head and workers have less than 2 CPUs in sum: tasks of the test job may wait "
-                "for each other",
+        warn(c,
+             "%s: head and workers have less than 2 CPUs in sum: tasks of the test job may wait "
+             "for each other",
              config_origin(c, "ray.workers"));
 }
 

@@ -50,11 +50,12 @@ static bool refuse_key(const struct value_origin *at, const char *prefix, const 
     RD_AUTOFREE char *near = suggestion(prefix, key);
     const struct option *flag = *prefix ? NULL : option_find(key);
     if (near)
-        return rd_fail(reterr, RD_ERR_INPUT, "%s: unknown key \"%s%.200s\"; did you mean %s?", origin,
-                       prefix, key, near);
+        return rd_fail(reterr, RD_ERR_INPUT, "%s: unknown key \"%s%.200s\"; did you mean %s?",
+                       origin, prefix, key, near);
     if (flag && !flag->in_file)
-        return rd_fail(reterr, RD_ERR_INPUT, "%s: \"%.200s\" is a flag, not a key of the file: use --%s",
-                       origin, key, flag->flag);
+        return rd_fail(reterr, RD_ERR_INPUT,
+                       "%s: \"%.200s\" is a flag, not a key of the file: use --%s", origin, key,
+                       flag->flag);
     return rd_fail(reterr, RD_ERR_INPUT, "%s: unknown key \"%s%.200s\"", origin, prefix, key);
 }
 
@@ -64,7 +65,7 @@ static bool check_keys(const char *name, const json_t *object, const struct yaml
 {
     const char *key;
     json_t *v;
-    json_object_foreach((json_t *)object, key, v) {
+    json_object_foreach ((json_t *)object, key, v) {
         RD_AUTOFREE char *full = rd_asprintf("%s%s", prefix, key);
         RD_AUTOFREE char *at = rd_asprintf("%s/%s", pointer, key);
         struct value_origin from = {.text = name, .marks = marks, .pointer = at};
@@ -74,8 +75,9 @@ static bool check_keys(const char *name, const json_t *object, const struct yaml
             continue;
         if (dotted && o && o->in_file) {
             RD_AUTOFREE char *origin = origin_text(&from, NULL);
-            return rd_fail(reterr, RD_ERR_INPUT, "%s: write \"%s\" as a key inside the mapping %.*s",
-                           origin, full, (int)strcspn(full, "."), full);
+            return rd_fail(reterr, RD_ERR_INPUT,
+                           "%s: write \"%s\" as a key inside the mapping %.*s", origin, full,
+                           (int)strcspn(full, "."), full);
         }
         if (*prefix || !is_section(full))
             return refuse_key(&from, prefix, key, reterr);

@@ -1,12 +1,20 @@
-/* ray.head and ray.workers: objects with keys of their own, checked one by one so that a message can
- * name the line, and completed so that nobody later wonders about a default. */
+/* ray.head and ray.workers: objects with keys of their own, checked one by one so that a message
+ * can name the line, and completed so that nobody later wonders about a default. */
 #include "config/option.h"
 
 #include "base/alloc.h"
 
 #include <string.h>
 
-enum group_type { GROUP_NAME, GROUP_COUNT, GROUP_CPU, GROUP_MEMORY, GROUP_SWITCH, GROUP_ENV, GROUP_MAP };
+enum group_type {
+    GROUP_NAME,
+    GROUP_COUNT,
+    GROUP_CPU,
+    GROUP_MEMORY,
+    GROUP_SWITCH,
+    GROUP_ENV,
+    GROUP_MAP
+};
 
 struct group_key {
     const char *name;
@@ -77,13 +85,14 @@ static bool refuse_key(const struct group_read *g, const char *key, bool head)
     return refuse(g, key, NULL, problem);
 }
 
-static bool read_text_map(const struct group_read *g, const char *key, const json_t *value, bool env)
+static bool read_text_map(const struct group_read *g, const char *key, const json_t *value,
+                          bool env)
 {
     if (!json_is_object(value))
         return refuse(g, key, NULL, "must be a mapping of names to strings");
     const char *name;
     json_t *v;
-    json_object_foreach((json_t *)value, name, v) {
+    json_object_foreach ((json_t *)value, name, v) {
         RD_AUTOFREE char *sub = rd_asprintf("%s/%s", key, name);
         if (!json_is_string(v))
             return refuse(g, sub, NULL, "must be a string: quote it");
@@ -95,8 +104,8 @@ static bool read_text_map(const struct group_read *g, const char *key, const jso
 }
 
 /* A quantity as text, also from a bare number of CPUs. */
-static bool read_quantity(const struct group_read *g, const struct group_key *k, const json_t *value,
-                          json_t *out)
+static bool read_quantity(const struct group_read *g, const struct group_key *k,
+                          const json_t *value, json_t *out)
 {
     RD_AUTOFREE char *text = NULL;
     if (json_is_string(value))
@@ -172,7 +181,7 @@ static bool read_keys(const struct group_read *g, const json_t *value, bool head
         return refuse(g, "", NULL, head ? "must be a mapping" : "must be a mapping with a name");
     const char *name;
     json_t *v;
-    json_object_foreach((json_t *)value, name, v) {
+    json_object_foreach ((json_t *)value, name, v) {
         const struct group_key *k = key_find(name, head);
         if (!k)
             return refuse_key(g, name, head);
@@ -244,7 +253,8 @@ static bool complete_group(const struct group_read *g, bool local, json_t *group
     set_default(group, "memory", json_string(local ? "2Gi" : "5Gi"));
     set_default(group, "idleTimeoutSeconds", json_integer(60));
     if (count_of(group, "max") == 0)
-        return refuse(g, "max", "0", "must be at least 1; leave the group out if it may have no pod");
+        return refuse(g, "max", "0",
+                      "must be at least 1; leave the group out if it may have no pod");
     if (count_of(group, "min") > count_of(group, "max"))
         return refuse(g, has_min ? "min" : "max", NULL, "min is more than max");
     if (count_of(group, "replicas") < count_of(group, "min"))
@@ -270,7 +280,7 @@ json_t *group_workers(const struct config *c, const json_t *value, const struct 
     RD_AUTOJSON json_t *names = json_object();
     size_t i;
     const json_t *one;
-    json_array_foreach(value, i, one) {
+    json_array_foreach (value, i, one) {
         RD_AUTOFREE char *path = rd_asprintf("/%zu", i);
         g.path = path;
         json_t *group = json_object();

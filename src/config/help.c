@@ -104,10 +104,11 @@ static void sample_option(const struct config *c, const struct option *o, const 
 
 void config_sample(const struct config *c, struct rd_buf *out)
 {
-    rd_buf_puts(out,
-                "# What `raydeploy up` deploys. Every key is optional and shown with its default; take\n"
-                "# away the '#' in front of a key to change it. Flags and environment variables come\n"
-                "# before this file. `raydeploy check` tells what is wrong with it.\n");
+    rd_buf_puts(
+        out,
+        "# What `raydeploy up` deploys. Every key is optional and shown with its default; take\n"
+        "# away the '#' in front of a key to change it. Flags and environment variables come\n"
+        "# before this file. `raydeploy check` tells what is wrong with it.\n");
     const char *section = "";
     for (const struct option *o = config_options; o->name; o++) {
         if (!o->in_file)
@@ -180,10 +181,12 @@ static void markdown_row(struct rd_buf *out, const struct option *o)
 
 void config_markdown(struct rd_buf *out)
 {
-    static const char *const heads[] = {"| key of raydeploy.yaml, flag | environment | default | meaning |\n",
-                                        "\n| flag of every command | environment | default | meaning |\n"};
-    rd_buf_puts(out, "# Options\n\nMade from the program's option table by `raydeploy help options`.\n"
-                     "Precedence: flag, environment, raydeploy.yaml, default.\n\n");
+    static const char *const heads[] = {
+        "| key of raydeploy.yaml, flag | environment | default | meaning |\n",
+        "\n| flag of every command | environment | default | meaning |\n"};
+    rd_buf_puts(out,
+                "# Options\n\nMade from the program's option table by `raydeploy help options`.\n"
+                "Precedence: flag, environment, raydeploy.yaml, default.\n\n");
     for (int pass = 0; pass < 2; pass++) {
         rd_buf_puts(out, heads[pass]);
         rd_buf_puts(out, "| --- | --- | --- | --- |\n");

@@ -49,7 +49,7 @@ static bool from_flag(struct load *l, const struct option *o, const json_t *give
         return option_set_text(l->c, o, json_string_value(given), &from, reterr);
     size_t i;
     const json_t *v;
-    json_array_foreach(given, i, v)
+    json_array_foreach (given, i, v)
         if (!option_set_text(l->c, o, json_string_value(v), &from, reterr))
             return false;
     return true;

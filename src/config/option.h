@@ -21,23 +21,23 @@ enum option_type {
 };
 
 struct option {
-    const char *name;            /* dotted file key; of a flag only: the flag's name */
-    const char *flag;            /* without dashes; NULL: none */
-    char letter;                 /* 0: none */
-    bool in_file;                /* may stand in raydeploy.yaml; such values are a deployment's */
-    const char *env[2];          /* the first that is set and not empty counts */
+    const char *name;   /* dotted file key; of a flag only: the flag's name */
+    const char *flag;   /* without dashes; NULL: none */
+    char letter;        /* 0: none */
+    bool in_file;       /* may stand in raydeploy.yaml; such values are a deployment's */
+    const char *env[2]; /* the first that is set and not empty counts */
     enum option_type type;
-    size_t at;                   /* offset in struct config */
-    const char *arg;             /* "NAME"; NULL: a switch */
-    const char *fallback[2];     /* by enum config_target; objects as JSON; NULL: none */
-    const char *const *words;    /* TEXT, CHOICE: allowed words, NULL-ended; NULL: any */
-    json_int_t min, max;         /* INT, and DURATION in ms; max 0: no bound */
+    size_t at;                /* offset in struct config */
+    const char *arg;          /* "NAME"; NULL: a switch */
+    const char *fallback[2];  /* by enum config_target; objects as JSON; NULL: none */
+    const char *const *words; /* TEXT, CHOICE: allowed words, NULL-ended; NULL: any */
+    json_int_t min, max;      /* INT, and DURATION in ms; max 0: no bound */
     const char *(*check)(const char *value); /* NULL when fine, else what it must be */
     const char *help;
 };
 
-extern const struct option config_options[]; /* ended by a NULL name */
-const struct option *option_find(const char *name);       /* by dotted key or flag name */
+extern const struct option config_options[];        /* ended by a NULL name */
+const struct option *option_find(const char *name); /* by dotted key or flag name */
 const struct option *option_by_letter(char letter);
 
 /* Where a value stands, for messages. */
@@ -76,7 +76,8 @@ struct config_file {
     const struct yaml_marks *marks; /* borrowed */
 };
 /* Reads and refuses keys that are not in the table. */
-bool config_file_read(const char *path, struct config_file *ret, struct rd_err **reterr) RD_MUST_CHECK;
+bool config_file_read(const char *path, struct config_file *ret,
+                      struct rd_err **reterr) RD_MUST_CHECK;
 void config_file_clear(struct config_file *f);
 
 /* ---- cross.c ---- */

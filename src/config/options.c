@@ -21,7 +21,8 @@ static const char *const words_watch[] = {"all", "namespace", NULL};
 #define HEAD_GKE "{\"cpu\":\"2\",\"memory\":\"8Gi\"}"
 #define HEAD_LOCAL "{\"cpu\":\"1\",\"memory\":\"2Gi\"}"
 #define WORKERS_GKE                                                                                \
-    "[{\"name\":\"cpu\",\"replicas\":2,\"min\":1,\"max\":8,\"cpu\":\"2\",\"cpuRequest\":\"1500m\"," \
+    "[{\"name\":\"cpu\",\"replicas\":2,\"min\":1,\"max\":8,\"cpu\":\"2\",\"cpuRequest\":"          \
+    "\"1500m\","                                                                                   \
     "\"memory\":\"5Gi\",\"idleTimeoutSeconds\":60},"                                               \
     "{\"name\":\"gpu\",\"replicas\":0,\"min\":0,\"max\":4,\"cpu\":\"7\",\"memory\":\"24Gi\","      \
     "\"gpus\":1,\"idleTimeoutSeconds\":60}]"
@@ -32,6 +33,7 @@ static const char *const words_watch[] = {"all", "namespace", NULL};
 #define AT(member) .at = offsetof(struct config, member)
 #define BOTH(value) .fallback = {value, value}
 
+/* clang-format off */
 const struct option config_options[] = {
     /* ---- Of a deployment: raydeploy.yaml ---- */
     {"project", "project", 0, true, {"GCP_PROJECT_ID", "GOOGLE_CLOUD_PROJECT"}, OPT_TEXT,
@@ -187,6 +189,7 @@ const struct option config_options[] = {
      .check = check_fact, .help = "a fact that is not known yet, for render; repeats"},
     {.name = NULL},
 };
+/* clang-format on */
 
 const struct option *option_find(const char *name)
 {

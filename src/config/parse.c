@@ -8,8 +8,8 @@
 
 /* Flags of the contract whose commands are still to come. */
 static const char *const later_flags[] = {
-    "bootstrap", "management", "keep",      "scan",           "receipt",
-    "exec-credential", "follow", "exit-code-from-job", "show-password", "working-dir", NULL,
+    "bootstrap", "management",         "keep",          "scan",        "receipt", "exec-credential",
+    "follow",    "exit-code-from-job", "show-password", "working-dir", "watch",   NULL,
 };
 
 struct parse {
@@ -22,7 +22,8 @@ struct parse {
     int i;
 };
 
-static const struct config_verb_flag *verb_flag(const struct parse *p, const char *name, char letter)
+static const struct config_verb_flag *verb_flag(const struct parse *p, const char *name,
+                                                char letter)
 {
     for (const struct config_verb_flag *f = p->verb_flags; f && f->name; f++)
         if ((name && rd_streq(f->name, name)) ||
@@ -106,8 +107,8 @@ static bool take_flag(struct parse *p, const char *shown, const struct option *o
         value = p->argv[++p->i];
     }
     if (!wants && value && !rd_streq(value, "true") && !rd_streq(value, "false"))
-        return rd_fail(p->reterr, RD_ERR_INPUT, "%s takes no value, or true or false; got \"%.200s\"",
-                       shown, value);
+        return rd_fail(p->reterr, RD_ERR_INPUT,
+                       "%s takes no value, or true or false; got \"%.200s\"", shown, value);
     if (!wants && !value)
         value = "true";
     /* jansson holds UTF-8 only, and no flag of ours means other bytes. */
@@ -159,8 +160,12 @@ static bool parse_short(struct parse *p, const char *letters)
 bool flags_parse(struct config *c, int argc, char **argv, const struct config_verb_flag *verb_flags,
                  json_t *ret_common, struct rd_err **reterr)
 {
-    struct parse p = {.c = c, .argc = argc, .argv = argv, .verb_flags = verb_flags,
-                      .common = ret_common, .reterr = reterr};
+    struct parse p = {.c = c,
+                      .argc = argc,
+                      .argv = argv,
+                      .verb_flags = verb_flags,
+                      .common = ret_common,
+                      .reterr = reterr};
     for (p.i = 0; p.i < argc; p.i++) {
         const char *arg = argv[p.i];
         if (rd_streq(arg, "--")) {

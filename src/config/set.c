@@ -37,8 +37,8 @@ static bool refuse(const struct option *o, const char *value, const struct value
     RD_AUTOFREE char *origin = origin_text(from, sub);
     /* "--region: region ..." says the same thing twice. */
     if (rd_starts_with(origin, "--") && rd_streq(origin + 2, o->name)) {
-        RD_AUTOFREE char *what = value ? rd_asprintf("%s \"%.200s\"", origin, value)
-                                       : rd_strdup(origin);
+        RD_AUTOFREE char *what =
+            value ? rd_asprintf("%s \"%.200s\"", origin, value) : rd_strdup(origin);
         return rd_fail(reterr, RD_ERR_INPUT, "%s %s", what, problem);
     }
     return option_refuse(reterr, origin, o->name, value, problem);
@@ -123,7 +123,7 @@ static bool set_list(struct config *c, const struct option *o, const json_t *val
                       cidrs ? "must be a list of ranges" : "must be a list of zones", reterr);
     size_t i;
     const json_t *v;
-    json_array_foreach(value, i, v) {
+    json_array_foreach (value, i, v) {
         RD_AUTOFREE char *sub = rd_asprintf("/%zu", i);
         const char *s = json_string_value(v);
         if (!s)

@@ -54,9 +54,9 @@ void ui_format_json(struct rd_buf *out, const struct phase_note *n, int64_t wall
     static const char *const levels[] = {"debug", "info", "warning", "error"};
     char time[32];
     rd_rfc3339_ms(wall_ms, time);
-    RD_AUTOJSON json_t *o = rd_json_pack("{s:s, s:s, s:s, s:I}", "time", time, "event",
-                                         note_event_name(n->event), "level", levels[n->level],
-                                         "elapsed_ms", (json_int_t)n->elapsed_ms);
+    RD_AUTOJSON json_t *o =
+        rd_json_pack("{s:s, s:s, s:s, s:I}", "time", time, "event", note_event_name(n->event),
+                     "level", levels[n->level], "elapsed_ms", (json_int_t)n->elapsed_ms);
     set_text(o, "step", n->step);
     if (n->event == NOTE_STEP)
         json_object_set_new(o, "state", json_string(note_state_name(n->state)));
@@ -84,14 +84,15 @@ void ui_format_elapsed(struct rd_buf *out, uint64_t ms)
 bool ui_format_note(struct rd_buf *out, const struct phase_note *n, const char *title)
 {
     static const char *const words[] = {
-        [NOTE_PENDING] = "pending", [NOTE_RUNNING] = "", [NOTE_DONE] = "done",
-        [NOTE_FAILED] = "FAILED", [NOTE_SKIPPED] = "skipped", [NOTE_UNDONE] = "gone",
+        [NOTE_PENDING] = "pending", [NOTE_RUNNING] = "",        [NOTE_DONE] = "done",
+        [NOTE_FAILED] = "FAILED",   [NOTE_SKIPPED] = "skipped", [NOTE_UNDONE] = "gone",
     };
     bool said = false;
     size_t len = title ? strlen(title) : 0;
     const char *message = n->message;
     /* Errors name their step too; once is enough. */
-    if (message && title && strncmp(message, title, len) == 0 && rd_starts_with(message + len, ": "))
+    if (message && title && strncmp(message, title, len) == 0 &&
+        rd_starts_with(message + len, ": "))
         message += len + 2;
     if (title) {
         ui_clean(out, title);
@@ -118,8 +119,8 @@ bool ui_format_note(struct rd_buf *out, const struct phase_note *n, const char *
         rd_buf_printf(out, " %d", n->http_status);
         said = true;
     }
-    bool over = n->event == NOTE_STEP && (n->state == NOTE_DONE || n->state == NOTE_FAILED ||
-                                          n->state == NOTE_UNDONE);
+    bool over = n->event == NOTE_STEP &&
+                (n->state == NOTE_DONE || n->state == NOTE_FAILED || n->state == NOTE_UNDONE);
     if ((over || n->event == NOTE_REQUEST) && n->elapsed_ms > 0) {
         rd_buf_puts(out, " (");
         ui_format_elapsed(out, n->elapsed_ms);

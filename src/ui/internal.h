@@ -23,9 +23,9 @@ struct ui_step {
     char *id, *title; /* owned; title NULL: id */
     enum note_state state;
     bool seen;
-    char *message;    /* owned, clean; what it waits for or why */
+    char *message; /* owned, clean; what it waits for or why */
     uint64_t begun_ms, elapsed_ms;
-    bool rechecking;  /* was done and is looked at once more: no news until it is not */
+    bool rechecking; /* was done and is looked at once more: no news until it is not */
 };
 
 struct ui {
@@ -39,7 +39,7 @@ struct ui {
     struct ui_step *steps;
     size_t step_count;
     uint64_t begun_ms, last_line_ms;
-    char *last_message;          /* owned; for heartbeats of commands without steps */
+    char *last_message; /* owned; for heartbeats of commands without steps */
     /* The result, kept until the end. */
     bool has_result;
     int exit_code;
@@ -62,15 +62,16 @@ void ui_format_json(struct rd_buf *out, const struct phase_note *n, int64_t wall
 /* The line of a note on a screen, without its time; false: nothing to say. */
 bool ui_format_note(struct rd_buf *out, const struct phase_note *n, const char *title);
 void ui_format_elapsed(struct rd_buf *out, uint64_t ms);
-/* Cuts text to `columns`, counting what a terminal shows; escape sequences count nothing. Returns the
- * columns used. */
+/* Cuts text to `columns`, counting what a terminal shows; escape sequences count nothing. Returns
+ * the columns used. */
 unsigned ui_format_cut(struct rd_buf *out, const char *text, unsigned columns);
 /* GitHub's escaping of workflow commands. */
 void ui_format_annotation(struct rd_buf *out, const struct rd_err *e, const char *verb);
 void ui_format_summary(struct rd_buf *out, const struct ui *u);
 
 /* ---- tty.c ---- */
-void ui_tty_erase(struct ui *u, struct rd_buf *frame); /* appends what takes the view off the screen */
+void ui_tty_erase(struct ui *u,
+                  struct rd_buf *frame); /* appends what takes the view off the screen */
 void ui_tty_draw(struct ui *u, uint64_t now_ms, struct rd_buf *frame);
 /* The view's lines for a screen of that size (pure); one string a line. */
 void ui_tty_layout(const struct ui *u, uint64_t now_ms, unsigned columns, unsigned rows,

@@ -6,8 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A stopped terminal or a reader that sleeps must not hold up the deploy (its lock would run out), so
- * what cannot be written now waits here. */
+/* A stopped terminal or a reader that sleeps must not hold up the deploy (its lock would run out),
+ * so what cannot be written now waits here. */
 #define QUEUE_MAX ((size_t)4 << 20)
 /* A pipe that polls writable takes at least this much without blocking (PIPE_BUF). */
 #define CHUNK_MAX 4096

@@ -1,6 +1,6 @@
 /* The live view: one line per running step at the bottom of what scrolls by. A frame is one write:
- * up over the old one, each line overwritten and cleared to its end, the rest cleared. The cursor is
- * never hidden and rests below the view, so there is nothing to restore when we die. */
+ * up over the old one, each line overwritten and cleared to its end, the rest cleared. The cursor
+ * is never hidden and rests below the view, so there is nothing to restore when we die. */
 #include "ui/internal.h"
 
 #include "base/alloc.h"

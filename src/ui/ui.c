@@ -178,9 +178,7 @@ static void show_step(struct ui *u, const struct phase_note *n)
         rd_str_dup(&s->message, rd_buf_str(&message));
     else if (changed)
         rd_str_take(&s->message, NULL);
-    s->elapsed_ms = n->elapsed_ms ? n->elapsed_ms
-                    : over && s->begun_ms ? now - s->begun_ms
-                                          : 0;
+    s->elapsed_ms = n->elapsed_ms ? n->elapsed_ms : over && s->begun_ms ? now - s->begun_ms : 0;
     u->dirty = true;
     if (u->mode == UI_TTY) {
         if (over && changed)
@@ -334,7 +332,9 @@ void ui_tick(struct ui *u, uint64_t now_ms)
         ui_clean(&b, u->last_message);
     }
     if (u->mode == UI_JSON) {
-        struct phase_note beat = {.event = NOTE_LOG, .level = NOTE_INFO, .detail = "heartbeat",
+        struct phase_note beat = {.event = NOTE_LOG,
+                                  .level = NOTE_INFO,
+                                  .detail = "heartbeat",
                                   .message = rd_buf_str(&b),
                                   .elapsed_ms = now_ms - u->begun_ms};
         write_json(u, &beat);

@@ -1,7 +1,7 @@
-/* The window: sinks for notes. tty (one live line per running step), plain (a line per change plus a
- * heartbeat), JSON lines, quiet; a log file (always JSON lines, all detail) beside it; annotations
- * and a summary in GitHub Actions. Only this module writes to stderr and stdout; it escapes control
- * bytes of remote text and redacts known secrets (base/secret.h). */
+/* The window: sinks for notes. tty (one live line per running step), plain (a line per change plus
+ * a heartbeat), JSON lines, quiet; a log file (always JSON lines, all detail) beside it;
+ * annotations and a summary in GitHub Actions. Only this module writes to stderr and stdout; it
+ * escapes control bytes of remote text and redacts known secrets (base/secret.h). */
 #ifndef RD_UI_UI_H
 #define RD_UI_UI_H
 
@@ -15,12 +15,12 @@ enum ui_mode { UI_TTY, UI_PLAIN, UI_JSON, UI_QUIET };
 struct ui_options {
     enum ui_mode mode;
     bool color;
-    int verbose;           /* 0: INFO and up; 1: + DEBUG; 2: + requests */
-    const char *log_file;  /* NULL: none */
-    bool github;           /* GITHUB_ACTIONS=true */
+    int verbose;                /* 0: INFO and up; 1: + DEBUG; 2: + requests */
+    const char *log_file;       /* NULL: none */
+    bool github;                /* GITHUB_ACTIONS=true */
     const char *github_summary; /* GITHUB_STEP_SUMMARY; NULL */
-    const char *verb;      /* "up" */
-    bool checks_to_stdout; /* LOG notes with detail "check" are results: they go to stdout */
+    const char *verb;           /* "up" */
+    bool checks_to_stdout;      /* LOG notes with detail "check" are results: they go to stdout */
 };
 
 struct ui;
@@ -33,12 +33,12 @@ void ui_name_step(struct ui *u, const char *id, const char *title);
 void ui_tick(struct ui *u, uint64_t now_ms);
 /* The end of a display (HUP, closed terminal): later notes go to the log file only. */
 void ui_detach(struct ui *u);
-/* Shows the RESULT note that came last (so it ends every stream), waits up to 5 s for a slow reader,
- * and leaves the terminal as it was. */
+/* Shows the RESULT note that came last (so it ends every stream), waits up to 5 s for a slow
+ * reader, and leaves the terminal as it was. */
 void ui_free(struct ui *u);
 
-/* Result text to stdout, redacted; false when stdout is closed. Call it while no live view is drawn,
- * or through ui_print. */
+/* Result text to stdout, redacted; false when stdout is closed. Call it while no live view is
+ * drawn, or through ui_print. */
 bool ui_result(const char *text, size_t len);
 /* The same with a live view on the screen. */
 bool ui_print(struct ui *u, const char *text, size_t len);

@@ -1,5 +1,5 @@
-/* Goal: every sink says the same things in its own form, never holds up the deploy, and never shows a
- * secret or a control byte. */
+/* Goal: every sink says the same things in its own form, never holds up the deploy, and never shows
+ * a secret or a control byte. */
 #include "base/test.h"
 
 #include "base/alloc.h"
@@ -56,8 +56,12 @@ static void emit(struct ui *u, const struct phase_note *n)
 static void step(struct ui *u, const char *id, enum note_state state, const char *detail,
                  const char *message)
 {
-    emit(u, &(struct phase_note){.event = NOTE_STEP, .level = NOTE_INFO, .step = id, .state = state,
-                                 .detail = detail, .message = message});
+    emit(u, &(struct phase_note){.event = NOTE_STEP,
+                                 .level = NOTE_INFO,
+                                 .step = id,
+                                 .state = state,
+                                 .detail = detail,
+                                 .message = message});
 }
 
 static void want(const char *row, char *take_got, const char *part, bool there)
@@ -78,18 +82,23 @@ static void json_has_what_the_contract_says(void **state)
     err->remote = rd_strdup("user \033[31mx cannot");
     rd_err_hint(err, "Ask for it.");
     rd_err_resource(err, "ConfigMap/a");
-    struct phase_note n = {.event = NOTE_STEP, .level = NOTE_ERROR, .step = "base",
-                           .state = NOTE_FAILED, .message = "bad \xff byte", .elapsed_ms = 1234,
+    struct phase_note n = {.event = NOTE_STEP,
+                           .level = NOTE_ERROR,
+                           .step = "base",
+                           .state = NOTE_FAILED,
+                           .message = "bad \xff byte",
+                           .elapsed_ms = 1234,
                            .error = err};
     RD_AUTOBUF struct rd_buf b = RD_BUF_INIT(1 << 16);
     ui_format_json(&b, &n, 1767323045678);
-    rd_check_str("json", rd_buf_str(&b),
-                 "{\"elapsed_ms\":1234,\"error\":{\"code\":\"credentials\",\"exit_code\":3,\"hint\":"
-                 "\"Ask for it.\",\"http_status\":403,\"message\":\"cannot apply ConfigMap/a\","
-                 "\"reason\":\"Forbidden\",\"remote\":\"user \\\\x1b[31mx cannot\",\"resource\":"
-                 "\"ConfigMap/a\"},\"event\":\"step\",\"level\":\"error\",\"message\":\"bad \\\\xff "
-                 "byte\",\"state\":\"failed\",\"step\":\"base\",\"time\":"
-                 "\"2026-01-02T03:04:05.678Z\"}\n");
+    rd_check_str(
+        "json", rd_buf_str(&b),
+        "{\"elapsed_ms\":1234,\"error\":{\"code\":\"credentials\",\"exit_code\":3,\"hint\":"
+        "\"Ask for it.\",\"http_status\":403,\"message\":\"cannot apply ConfigMap/a\","
+        "\"reason\":\"Forbidden\",\"remote\":\"user \\\\x1b[31mx cannot\",\"resource\":"
+        "\"ConfigMap/a\"},\"event\":\"step\",\"level\":\"error\",\"message\":\"bad \\\\xff "
+        "byte\",\"state\":\"failed\",\"step\":\"base\",\"time\":"
+        "\"2026-01-02T03:04:05.678Z\"}\n");
     rd_err_free(err);
 }
 
@@ -122,8 +131,8 @@ static void secrets_reach_no_sink(void **state)
         struct rd_err *err = rd_err_new(RD_ERR_FAILED, "said s3cr3t-t0ken-value");
         step(u, "ray", NOTE_RUNNING, NULL, "token s3cr3t-t0ken-value");
         step(u, "ray", NOTE_FAILED, NULL, "token s3cr3t-t0ken-value");
-        emit(u, &(struct phase_note){.event = NOTE_LOG, .level = NOTE_WARN,
-                                     .message = "s3cr3t-t0ken-value"});
+        emit(u, &(struct phase_note){
+                    .event = NOTE_LOG, .level = NOTE_WARN, .message = "s3cr3t-t0ken-value"});
         emit(u, &(struct phase_note){.event = NOTE_RESULT, .exit_code = 1, .error = err});
         int fd = u->out.fd;
         ui_free(u);
@@ -389,7 +398,8 @@ static void github_gets_a_summary(void **state)
     assert_true(read(fd, text, sizeof(text) - 1) > 0);
     close(fd);
     unlink(path);
-    if (!strstr(text, "| ray | failed |") || !strstr(text, "a\\|b") || !strstr(text, "Exit code 1."))
+    if (!strstr(text, "| ray | failed |") || !strstr(text, "a\\|b") ||
+        !strstr(text, "Exit code 1."))
         fail_msg("summary: %s", text);
 }
 
