@@ -109,7 +109,7 @@ char *k8s_apply_stamp(const json_t *object, const char *manager, const char *dat
 /* What the GET found; whatever hinders it (no right to read, type not there), the write will tell. */
 static void looked(struct k8s_apply *a)
 {
-    RD_AUTOERR struct rd_err *err = op_take_err(&a->call.op);
+    rd_err_free(op_take_err(&a->call.op));
     const char *rv = rd_json_path_str(a->call.result, "metadata.resourceVersion");
     rd_str_dup(&a->seen_rv, rv ? rv : "");
     rd_str_take(&a->seen_stamp, k8s_apply_stamp(a->call.result, a->field_manager,
