@@ -367,8 +367,6 @@ static void finish(struct k8s_batch *b)
     struct batch_state *s = b->priv;
     struct rd_err *err = s->first;
     s->first = NULL;
-    if (err && b->tally[K8S_OUT_FAILED] > 1)
-        rd_err_wrap(err, "%zu of %zu objects failed, the first", b->tally[K8S_OUT_FAILED], b->count);
     op_finish(&b->op, err);
 }
 

@@ -75,7 +75,8 @@ static enum call_judgement call_judge(struct http_call *h, struct rd_err **ret_e
     if (h->req.status == 401)
         hint_401(k, *ret_err);
     if (h->req.audit_id && h->req.status >= 500)
-        rd_err_wrap(*ret_err, "audit id %.64s", h->req.audit_id);
+        rd_str_take(&(*ret_err)->message, rd_asprintf("%s (audit id %.64s)", (*ret_err)->message,
+                                                      h->req.audit_id));
     if (verdict != CALL_RETRY)
         return verdict;
     if (h->req.status == 500 || k8s_text_is_webhook((*ret_err)->message)) {
