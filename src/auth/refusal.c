@@ -65,6 +65,14 @@ static const char *error_info_reason(const json_t *error)
     return NULL;
 }
 
+/* Secrets go before the text is cut: half a token is no longer known for one. */
+static char *shown(const char *text, size_t len)
+{
+    RD_AUTOBUF struct rd_buf safe = RD_BUF_INIT(RD_BUF_UNBOUNDED);
+    rd_redact(&safe, text, len);
+    return rd_strndup(rd_buf_str(&safe), safe.len < SHOWN_MAX ? safe.len : SHOWN_MAX);
+}
+
 static bool passing(long status, const char *reason, const char *said)
 {
     static const char *const words[] = {"internal_failure", "server_error",
@@ -102,8 +110,9 @@ enum call_judgement auth_decode_refusal(const struct auth_credential *c, const c
             reason = json_string_value(json_object_get(error, "status"));
         said = json_string_value(json_object_get(error, "message"));
     }
-    RD_AUTOFREE char *text = rd_asprintf("%.*s%s%s", SHOWN_MAX, said != NULL ? said : "",
-                                         subtype != NULL ? ", " : "", subtype != NULL ? subtype : "");
+    RD_AUTOFREE char *words = shown(said != NULL ? said : "", said != NULL ? strlen(said) : 0);
+    RD_AUTOFREE char *text = rd_asprintf("%s%s%.100s", words, subtype != NULL ? ", " : "",
+                                         subtype != NULL ? subtype : "");
     bool retry = passing(status, reason, text);
     struct rd_err *err = rd_err_new(
         retry ? RD_ERR_TRANSIENT : RD_ERR_CREDENTIALS, "%s: %s answered %s%s%s", c->source, endpoint,
@@ -112,7 +121,7 @@ enum call_judgement auth_decode_refusal(const struct auth_credential *c, const c
         rd_err_wrap(err, "status %ld", status);
     err->http_status = (int)status;
     err->reason = rd_strdup(reason);
-    RD_AUTOFREE char *remote = rd_strndup(body, len < SHOWN_MAX ? len : SHOWN_MAX);
+    RD_AUTOFREE char *remote = shown(body, len);
     rd_str_dup(&err->remote, *text != '\0' ? text : remote);
     const char *hint = hint_for(reason, text);
     if (!retry && llabs(skew_ms) > SKEW_TOLD_MS && rd_streq(reason, "invalid_grant") &&

@@ -3,6 +3,7 @@
 #include "gcp/client.h"
 
 #include "base/alloc.h"
+#include "base/secret.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -396,13 +397,18 @@ static struct rd_err *judge(const struct said *s, const char *what, struct gcp_f
                  f->situation == GCP_RATE;
     fill(s, f);
     const char *details = rd_buf_str(&s->details);
-    struct rd_err *err =
-        rd_err_new(kind_of(f->situation, s->http), "%s: %.*s%s", what, SHOWN_MAX,
-                   s->message != NULL ? s->message : "no reason given", details);
+    /* Secrets go before the text is cut: half a token is no longer known for one. */
+    RD_AUTOBUF struct rd_buf safe = RD_BUF_INIT(RD_BUF_UNBOUNDED);
+    if (s->message != NULL)
+        rd_redact(&safe, s->message, strlen(s->message));
+    else
+        rd_buf_puts(&safe, "no reason given");
+    struct rd_err *err = rd_err_new(kind_of(f->situation, s->http), "%s: %.*s%s", what, SHOWN_MAX,
+                                    rd_buf_str(&safe), details);
     err->http_status = (int)s->http;
     rd_str_dup(&err->reason, s->reason != NULL ? s->reason : s->status);
     if (s->message != NULL)
-        rd_str_take(&err->remote, rd_asprintf("%.*s%s", SHOWN_MAX, s->message, details));
+        rd_str_take(&err->remote, rd_asprintf("%.*s%s", SHOWN_MAX, rd_buf_str(&safe), details));
     rd_err_resource(err, "%s", what);
     err->retry_after_ms = s->retry_ms;
     hint(err, s, f);
@@ -428,8 +434,10 @@ enum call_judgement gcp_decode_error(long status, const char *content_type, cons
         s.message = json_string_value(json_object_get(root, "error_description"));
     } else {
         /* A front end's page: its beginning tells a person most. */
-        RD_AUTOFREE char *start = rd_strndup(len > 0 ? body : "", len < BODY_SHOWN_MAX ? len
-                                                                                     : BODY_SHOWN_MAX);
+        RD_AUTOBUF struct rd_buf safe = RD_BUF_INIT(RD_BUF_UNBOUNDED);
+        rd_redact(&safe, len > 0 ? body : "", len);
+        RD_AUTOFREE char *start = rd_strndup(
+            rd_buf_str(&safe), safe.len < BODY_SHOWN_MAX ? safe.len : BODY_SHOWN_MAX);
         plain = rd_asprintf("status %ld%s%s%s%s", status, content_type != NULL ? ", " : "",
                             content_type != NULL ? content_type : "", *start != '\0' ? ": " : "",
                             start);
