@@ -1,5 +1,6 @@
 #include "conn.h"
 #include "http.h"
+#include "setting.h"
 
 #include "base/alloc.h"
 #include "base/text.h"
@@ -17,7 +18,8 @@ static void head_begin(struct emu_req *req, struct rd_buf *out, int status)
 {
     rd_buf_printf(out, "HTTP/1.1 %d %s\r\n", status, emu_http_reason(status));
     char date[64];
-    time_t now = time(NULL);
+    /* The clock that tokens are checked against, so that a client can correct its own. */
+    time_t now = time(NULL) + emu_setting_int(req->emu, "clock-skew", 0);
     struct tm tm;
     gmtime_r(&now, &tm);
     strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
