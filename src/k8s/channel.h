@@ -14,13 +14,13 @@
 #define CHANNEL_PAYLOAD_MAX ((size_t)32 << 10) /* of a message of ours */
 
 struct channel_reader {
-    uint16_t port;         /* what the first bytes must say */
-    struct rd_buf *data;   /* borrowed: channel 0 goes here */
-    struct rd_buf error;   /* text of channel 1, at most 8 KiB */
+    uint16_t port;       /* what the first bytes must say */
+    struct rd_buf *data; /* borrowed: channel 0 goes here */
+    struct rd_buf error; /* text of channel 1, at most 8 KiB */
     unsigned char head[2][2];
     size_t head_len[2];
-    int channel;           /* of the message being read; -1: its first byte has not come */
-    const char *problem;   /* static; a peer that breaks the protocol */
+    int channel;         /* of the message being read; -1: its first byte has not come */
+    const char *problem; /* static; a peer that breaks the protocol */
 };
 void channel_reader_init(struct channel_reader *r, uint16_t port, struct rd_buf *data);
 void channel_reader_begin(struct channel_reader *r); /* a new message */

@@ -11,7 +11,10 @@ struct message {
     const char *bytes;
     size_t len;
 };
-#define M(s) {s, sizeof(s) - 1}
+#define M(s)                                                                                       \
+    {                                                                                              \
+        s, sizeof(s) - 1                                                                           \
+    }
 
 /* Each message is fed in pieces of `step` bytes. */
 static void feed(struct channel_reader *r, const struct message *m, size_t count, size_t step)
@@ -19,8 +22,7 @@ static void feed(struct channel_reader *r, const struct message *m, size_t count
     for (size_t i = 0; i < count; i++) {
         channel_reader_begin(r);
         for (size_t at = 0; at < m[i].len; at += step)
-            channel_reader_feed(r, m[i].bytes + at,
-                                m[i].len - at < step ? m[i].len - at : step);
+            channel_reader_feed(r, m[i].bytes + at, m[i].len - at < step ? m[i].len - at : step);
     }
 }
 
@@ -29,11 +31,24 @@ static void test_channels(void **state)
 {
     (void)state;
     static const struct message m[] = {
-        M("\x00\x49\x20"), M("\x00" "early"), M("\x01\x49\x20"), M("\x00" " data"),
-        M("\x00"),         M("\x07" "unknown"), M("\x01" "oops"),  M("\x00!"),
+        M("\x00\x49\x20"),
+        M("\x00"
+          "early"),
+        M("\x01\x49\x20"),
+        M("\x00"
+          " data"),
+        M("\x00"),
+        M("\x07"
+          "unknown"),
+        M("\x01"
+          "oops"),
+        M("\x00!"),
     };
     static const struct message joined[] = {
-        M("\x01\x49"), M("\x00\x49\x20" "early data!"), M("\x01\x20oops"),
+        M("\x01\x49"),
+        M("\x00\x49\x20"
+          "early data!"),
+        M("\x01\x20oops"),
     };
     for (size_t step = 1; step < 16; step++) {
         struct rd_buf data = RD_BUF_INIT(1024);
@@ -64,7 +79,8 @@ static void test_problems(void **state)
 {
     (void)state;
     static const struct message other[] = {M("\x00\x50\x20")};
-    static const struct message flood[] = {M("\x00\x49\x20"), M("\x00" "0123456789")};
+    static const struct message flood[] = {M("\x00\x49\x20"), M("\x00"
+                                                                "0123456789")};
     struct rd_buf data = RD_BUF_INIT(4);
     struct channel_reader r;
     channel_reader_init(&r, 8265, &data);

@@ -49,8 +49,7 @@ static void on_target(struct forward_target *t)
     struct k8s_forward *f = t->ctx;
     struct forward_priv *p = f->priv;
     if (t->pod && p->told) {
-        RD_AUTOFREE char *text =
-            rd_asprintf("new connections go to Pod/%s/%s now", f->ns, t->pod);
+        RD_AUTOFREE char *text = rd_asprintf("new connections go to Pod/%s/%s now", f->ns, t->pod);
         forward_note(f, text);
     } else if (!t->pod && t->why_none) {
         forward_note(f, t->why_none);
@@ -92,8 +91,8 @@ static bool forward_listen(struct k8s_forward *f, struct rd_err **reterr)
     if (rc == 0)
         rc = uv_listen((uv_stream_t *)&p->listener, FORWARD_BACKLOG, on_connection);
     if (rc != 0) {
-        rd_fail(reterr, RD_ERR_INPUT, "cannot listen on %s port %u: %s", f->bind_host, f->local_port,
-                uv_strerror(rc));
+        rd_fail(reterr, RD_ERR_INPUT, "cannot listen on %s port %u: %s", f->bind_host,
+                f->local_port, uv_strerror(rc));
         rd_err_hint(*reterr, "Choose another local port, or 0 for any that is free.");
         return false;
     }

@@ -11,19 +11,19 @@
 /* One connection to one port of one pod: bytes both ways with back-pressure. The protocol has no
  * half-close: k8s_stream_close ends both directions. */
 struct k8s_stream {
-    struct op op;           /* ends when the remote ended (err NULL: normal end) or failed */
+    struct op op; /* ends when the remote ended (err NULL: normal end) or failed */
     struct k8s_client *client;
-    char *ns, *pod;         /* owned copies */
+    char *ns, *pod; /* owned copies */
     uint16_t port;
-    uint64_t ping_ms;       /* between pings; three without a byte in return: dead; default 10 000 */
-    struct rd_buf in;       /* bytes from the pod; the owner consumes; ceiling 1 MiB */
-    struct rd_buf out;      /* bytes for the pod; append, then k8s_stream_kick */
-    bool ready;             /* handshake done and the port's first frames seen */
-    bool eof;               /* no more bytes will come */
+    uint64_t ping_ms;  /* between pings; three without a byte in return: dead; default 10 000 */
+    struct rd_buf in;  /* bytes from the pod; the owner consumes; ceiling 1 MiB */
+    struct rd_buf out; /* bytes for the pod; append, then k8s_stream_kick */
+    bool ready;        /* handshake done and the port's first frames seen */
+    bool eof;          /* no more bytes will come */
     /* Bytes arrived, room appeared, or it became ready. Called from step. */
     void (*on_ready)(struct k8s_stream *s);
     void *ctx;
-    void *priv;             /* forward.c's */
+    void *priv; /* forward.c's */
 };
 void k8s_stream_init(struct k8s_stream *s, struct k8s_client *c, const char *ns, const char *pod,
                      uint16_t port);
@@ -34,18 +34,19 @@ void k8s_stream_clear(struct k8s_stream *s);
 
 /* A local listener; each local connection gets its own stream to the pod that is current then. */
 struct k8s_forward {
-    struct op op;           /* ends only when cancelled, or when listening fails */
+    struct op
+        op; /* ends when cancelled; with an error when it cannot listen or there can be no pod */
     struct k8s_client *client;
     char *ns;
-    char *pod;              /* fixed pod, or NULL: */
-    char *selector;         /*   newest Ready pod of this label selector */
-    char *service;          /*   or of this Service (its selector and target port) */
+    char *pod;      /* fixed pod, or NULL: */
+    char *selector; /*   newest Ready pod of this label selector */
+    char *service;  /*   or of this Service (its selector and target port) */
     uint16_t remote_port;
-    const char *bind_host;  /* "127.0.0.1" */
-    uint16_t local_port;    /* 0: any; the real one once on_listening was called */
+    const char *bind_host; /* "127.0.0.1" */
+    uint16_t local_port;   /* 0: any; the real one once on_listening was called */
     void (*on_listening)(struct k8s_forward *f);
     void (*on_note)(struct k8s_forward *f, const char *text); /* connection trouble, pod changes */
-    struct rd_err *last;    /* owned; why the last connection failed; NULL once one succeeded */
+    struct rd_err *last; /* owned; why the last connection failed; NULL once one succeeded */
     void *ctx;
     void *priv;
 };

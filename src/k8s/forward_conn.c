@@ -6,11 +6,11 @@
 #include "base/alloc.h"
 #include "base/text.h"
 
-#define CONN_DIAL_MS 10000        /* how long the client is held while the pod does not answer */
+#define CONN_DIAL_MS 10000 /* how long the client is held while the pod does not answer */
 #define CONN_DIAL_PAUSE_MS 250
 #define CONN_QUEUE_MAX ((size_t)256 << 10)
-#define CONN_LINGER_MS 10000      /* silence after the client sent its FIN: half-close or gone */
-#define CONN_FAREWELL_MS 2000     /* for the client's FIN after ours */
+#define CONN_LINGER_MS 10000  /* silence after the client sent its FIN: half-close or gone */
+#define CONN_FAREWELL_MS 2000 /* for the client's FIN after ours */
 
 enum conn_state {
     CONN_DIAL,     /* wait for a pod, then start a stream */
@@ -32,7 +32,7 @@ struct conn {
     bool replay_lost, answered;
     uv_write_t write;
     uv_shutdown_t shutdown;
-    char *writing;            /* owned; in flight to the client */
+    char *writing; /* owned; in flight to the client */
     bool shutting, shut, reset;
     struct k8s_stream stream;
     uint64_t dial_by_ms, again_at_ms, last_byte_ms, farewell_by_ms;
@@ -133,8 +133,7 @@ static void conn_close_step(struct conn *c)
         return;
     if (c->tcp_open && !c->tcp_closing) {
         c->tcp_closing = true;
-        if (!c->reset || c->shutting || c->shut ||
-            uv_tcp_close_reset(&c->tcp, on_closed) != 0)
+        if (!c->reset || c->shutting || c->shut || uv_tcp_close_reset(&c->tcp, on_closed) != 0)
             uv_close((uv_handle_t *)&c->tcp, on_closed);
         return;
     }
@@ -262,7 +261,8 @@ static void conn_pipe(struct conn *c)
     }
     if (!c->local_eof)
         return;
-    /* The protocol has no half-close: keep the pod's side for an answer that is still on its way. */
+    /* The protocol has no half-close: keep the pod's side for an answer that is still on its way.
+     */
     uint64_t by = c->last_byte_ms + CONN_LINGER_MS;
     if (!c->stream.ready && !c->from_local.len && !c->replay.len)
         conn_close(c, false); /* it connected and left */
@@ -361,6 +361,6 @@ void forward_conn_accept(struct k8s_forward *f)
 void forward_conns_wake(struct k8s_forward *f)
 {
     struct forward_priv *p = f->priv;
-    rd_list_foreach(it, &p->conns)
+    rd_list_foreach (it, &p->conns)
         op_wake(&container_of(it, struct conn, sibling)->op);
 }

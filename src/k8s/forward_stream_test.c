@@ -85,17 +85,18 @@ static bool welcome(struct peer *p)
     RD_AUTOFREE char *offer = peer_request_header(&q, "Sec-WebSocket-Protocol");
     RD_AUTOFREE char *who = peer_request_header(&q, "Authorization");
     bool fine = rd_streq(offer, "v4.channel.k8s.io") && rd_streq(who, "Bearer token-of-the-test") &&
-                rd_streq(q.path, "/api/v1/namespaces/ns/pods/pod/portforward?ports=8265") && key != NULL;
+                rd_streq(q.path, "/api/v1/namespaces/ns/pods/pod/portforward?ports=8265") &&
+                key != NULL;
     if (!fine)
         fprintf(stderr, "unexpected handshake: %s", rd_buf_str(&q.head));
     peer_request_clear(&q);
     if (!fine)
         return false; /* the client then sees a connection that ends */
     ws_accept_for(key, accept);
-    RD_AUTOFREE char *answer =
-        rd_asprintf("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                    "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n",
-                    accept);
+    RD_AUTOFREE char *answer = rd_asprintf(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n",
+        accept);
     /* Frames right behind the headers: what was read too far belongs to them. */
     return peer_send(p, answer) && send_frame(p, 0x82, "\x00\x49\x20", 3) &&
            send_frame(p, 0x82, "\x01\x49\x20", 3);
@@ -113,7 +114,10 @@ static void play_talk(struct peer *p, void *ctx)
     if (!welcome(p))
         return;
     /* A fragmented message with a ping between its parts. */
-    send_frame(p, 0x02, "\x00" "hel", 4);
+    send_frame(p, 0x02,
+               "\x00"
+               "hel",
+               4);
     send_frame(p, 0x89, "beat", 4);
     send_frame(p, 0x00, "lo ", 3);
     send_frame(p, 0x80, "there", 5);
@@ -134,7 +138,8 @@ static void play_talk(struct peer *p, void *ctx)
 
 static void play_refused(struct peer *p, void *ctx)
 {
-    static const char text[] = "\x01" "error forwarding port 8265: dial tcp4 127.0.0.1:8265: connect: "
+    static const char text[] = "\x01"
+                               "error forwarding port 8265: dial tcp4 127.0.0.1:8265: connect: "
                                "connection refused";
     (void)ctx;
     if (welcome(p))
@@ -147,9 +152,10 @@ static void play_forbidden(struct peer *p, void *ctx)
     struct peer_request q = {0};
     (void)ctx;
     if (peer_read_request(p, &q))
-        peer_reply(p, 403, "Content-Type: application/json\r\n",
-                   "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Failure\",\"message\":\"pods "
-                   "\\\"pod\\\" is forbidden\",\"reason\":\"Forbidden\",\"code\":403}");
+        peer_reply(
+            p, 403, "Content-Type: application/json\r\n",
+            "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Failure\",\"message\":\"pods "
+            "\\\"pod\\\" is forbidden\",\"reason\":\"Forbidden\",\"code\":403}");
     peer_request_clear(&q);
 }
 
@@ -180,7 +186,10 @@ static void play_last_words(struct peer *p, void *ctx)
 {
     (void)ctx;
     if (welcome(p))
-        send_frame(p, 0x82, "\x00" "data", 5);
+        send_frame(p, 0x82,
+                   "\x00"
+                   "data",
+                   5);
     send_frame(p, 0x88, "\x03\xe8", 2);
     peer_wait_gone(p);
 }
@@ -223,7 +232,10 @@ static void play_once_more(struct peer *p, void *ctx)
         return;
     }
     if (welcome(p)) {
-        send_frame(p, 0x82, "\x00" "again", 6);
+        send_frame(p, 0x82,
+                   "\x00"
+                   "again",
+                   6);
         send_frame(p, 0x88, "\x03\xe8", 2);
         read_frame(p, &f);
     }
@@ -254,7 +266,7 @@ struct stage {
     struct rd_buf got;
     const char *say;
     size_t say_times, in_peak;
-    bool hoard;         /* consume only after a while */
+    bool hoard; /* consume only after a while */
     uint64_t until_ms, ping_ms;
     bool begun, said;
 };
@@ -359,7 +371,8 @@ static void fails(void **state)
         enum rd_err_kind kind;
         const char *part, *reason, *got;
     } rows[] = {
-        {"refused port", play_refused, RD_ERR_TRANSIENT, "connection refused", K8S_STREAM_REFUSED, ""},
+        {"refused port", play_refused, RD_ERR_TRANSIENT, "connection refused", K8S_STREAM_REFUSED,
+         ""},
         {"forbidden", play_forbidden, RD_ERR_CREDENTIALS, "is forbidden", "Forbidden", ""},
         {"cut", play_cut, RD_ERR_TRANSIENT, "ended without a close", NULL, "half"},
         {"close with an error", play_error_close, RD_ERR_TRANSIENT, "code 1011", NULL, ""},
@@ -378,8 +391,8 @@ static void fails(void **state)
     }
 }
 
-/* Data before the end of the same burst arrives; a peer that answers one ping in three lives; a 401 is
- * answered once with the credential read anew. */
+/* Data before the end of the same burst arrives; a peer that answers one ping in three lives; a 401
+ * is answered once with the credential read anew. */
 static void lives(void **state)
 {
     (void)state;

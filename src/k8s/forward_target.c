@@ -19,10 +19,8 @@ json_t *forward_pod_facts(const json_t *pod)
     json_t *ports = json_object();
     size_t i, j;
     json_t *container, *port;
-    json_array_foreach(rd_json_get(pod, "spec", "containers", NULL), i, container)
-    {
-        json_array_foreach(rd_json_get(container, "ports", NULL), j, port)
-        {
+    json_array_foreach (rd_json_get(pod, "spec", "containers", NULL), i, container) {
+        json_array_foreach (rd_json_get(container, "ports", NULL), j, port) {
             const char *port_name = rd_json_str(port, "name", NULL);
             const json_t *number = rd_json_get(port, "containerPort", NULL);
             if (port_name && json_is_integer(number) && !json_object_get(ports, port_name))
@@ -39,14 +37,13 @@ const json_t *forward_pick(const json_t *pods)
     const json_t *best = NULL;
     const char *uid;
     json_t *facts;
-    json_object_foreach((json_t *)pods, uid, facts)
-    {
+    json_object_foreach ((json_t *)pods, uid, facts) {
         if (!json_is_true(json_object_get(facts, "ready")))
             continue;
         /* RFC 3339 in UTC compares as text. */
-        int newer = best ? strcmp(rd_json_str(facts, "created", NULL),
-                                  rd_json_str(best, "created", NULL))
-                         : 1;
+        int newer =
+            best ? strcmp(rd_json_str(facts, "created", NULL), rd_json_str(best, "created", NULL))
+                 : 1;
         if (newer == 0)
             newer = strcmp(rd_json_str(facts, "name", NULL), rd_json_str(best, "name", NULL));
         if (newer > 0)
@@ -55,8 +52,8 @@ const json_t *forward_pick(const json_t *pods)
     return best;
 }
 
-bool forward_service_read(const json_t *service, uint16_t port, json_t **ret_port, char **ret_labels,
-                          struct rd_err **reterr)
+bool forward_service_read(const json_t *service, uint16_t port, json_t **ret_port,
+                          char **ret_labels, struct rd_err **reterr)
 {
     const char *name = rd_json_str(service, "metadata", "name", NULL);
     const json_t *selector = rd_json_get(service, "spec", "selector", NULL);
@@ -64,8 +61,7 @@ bool forward_service_read(const json_t *service, uint16_t port, json_t **ret_por
     json_t *entry, *found = NULL;
     bool ok = false;
     size_t i;
-    json_array_foreach(rd_json_get(service, "spec", "ports", NULL), i, entry)
-    {
+    json_array_foreach (rd_json_get(service, "spec", "ports", NULL), i, entry) {
         const json_t *number = rd_json_get(entry, "port", NULL);
         if (!json_is_integer(number))
             continue;
@@ -75,8 +71,7 @@ bool forward_service_read(const json_t *service, uint16_t port, json_t **ret_por
     }
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)selector, key, value)
-    {
+    json_object_foreach ((json_t *)selector, key, value) {
         if (json_is_string(value))
             rd_buf_printf(&labels, "%s%s=%s", labels.len ? "," : "", key, json_string_value(value));
     }
@@ -135,8 +130,8 @@ static void target_settle(struct forward_target *t)
 {
     const json_t *best = forward_pick(t->pods);
     const char *name = rd_json_str(best, "name", NULL);
-    uint16_t port = best && t->service_port ? forward_target_port(t->service_port, best)
-                                            : t->wanted_port;
+    uint16_t port =
+        best && t->service_port ? forward_target_port(t->service_port, best) : t->wanted_port;
     RD_AUTOFREE char *why = NULL;
     if (!best) {
         why = rd_asprintf("none of the %zu pods with %s in namespace %s is Ready",
@@ -205,8 +200,8 @@ static void target_step(struct op *op)
             const struct k8s_resource *services = k8s_resource_find(t->client, "v1", "Service");
             RD_ASSERT(services); /* compiled in */
             t->state = TARGET_SERVICE;
-            rd_str_take(&t->why_none, rd_asprintf("Service/%s/%s is not known yet", t->ns,
-                                                  t->service));
+            rd_str_take(&t->why_none,
+                        rd_asprintf("Service/%s/%s is not known yet", t->ns, t->service));
             k8s_get_init(&t->get, t->client, services, t->ns, t->service);
             k8s_call_start(&t->get, op);
         } else {
@@ -218,8 +213,8 @@ static void target_step(struct op *op)
         if (!op_ended(&t->get.op))
             return;
         err = op_take_err(&t->get.op);
-        if (err || !forward_service_read(t->get.result, t->wanted_port, &t->service_port, &t->labels,
-                                         &err))
+        if (err || !forward_service_read(t->get.result, t->wanted_port, &t->service_port,
+                                         &t->labels, &err))
             op_finish(op, err);
         else
             target_watch(t);

@@ -1,5 +1,5 @@
-/* Which pod and port a forward goes to right now: a fixed pod, the newest Ready pod of a selector, or
- * of a Service (its selector, and its port translated to the pod's). */
+/* Which pod and port a forward goes to right now: a fixed pod, the newest Ready pod of a selector,
+ * or of a Service (its selector, and its port translated to the pod's). */
 #ifndef RD_K8S_FORWARD_TARGET_H
 #define RD_K8S_FORWARD_TARGET_H
 
@@ -11,9 +11,9 @@ struct forward_target {
     const char *ns, *fixed, *selector, *service; /* borrowed */
     uint16_t wanted_port;
     /* Out. */
-    char *pod;      /* owned; NULL: none is Ready */
-    uint16_t port;  /* of that pod */
-    char *why_none; /* owned */
+    char *pod;                                   /* owned; NULL: none is Ready */
+    uint16_t port;                               /* of that pod */
+    char *why_none;                              /* owned */
     void (*on_change)(struct forward_target *t); /* called from step */
     void *ctx;
     /* forward_target.c's own. */
@@ -36,8 +36,8 @@ json_t *forward_pod_facts(const json_t *pod);
 /* The Ready pod created last (ties: the greater name); NULL: none. Borrowed. */
 const json_t *forward_pick(const json_t *pods);
 /* The Service's port entry and label selector; false with the reason. */
-bool forward_service_read(const json_t *service, uint16_t port, json_t **ret_port, char **ret_labels,
-                          struct rd_err **reterr) RD_MUST_CHECK;
+bool forward_service_read(const json_t *service, uint16_t port, json_t **ret_port,
+                          char **ret_labels, struct rd_err **reterr) RD_MUST_CHECK;
 /* The number behind a Service's targetPort on this pod; 0: the pod has no port of that name. */
 uint16_t forward_target_port(const json_t *service_port, const json_t *facts);
 

@@ -17,9 +17,9 @@ static json_t *parse(const char *text)
 }
 
 #define POD(name, created, extra, ready)                                                           \
-    "{\"metadata\":{\"name\":\"" name "\",\"uid\":\"u-" name "\",\"creationTimestamp\":\"" created   \
-    "\"" extra "},\"spec\":{\"containers\":[{\"name\":\"c\",\"ports\":[{\"name\":\"web\","           \
-    "\"containerPort\":8080},{\"containerPort\":9}]}]},\"status\":{\"conditions\":[{\"type\":"      \
+    "{\"metadata\":{\"name\":\"" name "\",\"uid\":\"u-" name "\",\"creationTimestamp\":\"" created \
+    "\"" extra "},\"spec\":{\"containers\":[{\"name\":\"c\",\"ports\":[{\"name\":\"web\","         \
+    "\"containerPort\":8080},{\"containerPort\":9}]}]},\"status\":{\"conditions\":[{\"type\":"     \
     "\"Ready\",\"status\":\"" ready "\"}]}}"
 
 static void add(json_t *pods, const char *text)
@@ -53,9 +53,10 @@ static void test_service(void **state)
     struct rd_err *err = NULL;
     json_t *port = NULL, *facts = NULL;
     char *labels = NULL;
-    json_t *svc = parse("{\"metadata\":{\"name\":\"s\"},\"spec\":{\"selector\":{\"a\":\"b\",\"c\":\"d\"},"
-                        "\"ports\":[{\"port\":80,\"targetPort\":\"web\"},{\"port\":81,\"targetPort\":82},"
-                        "{\"port\":83},{\"port\":84,\"targetPort\":\"absent\"}]}}");
+    json_t *svc =
+        parse("{\"metadata\":{\"name\":\"s\"},\"spec\":{\"selector\":{\"a\":\"b\",\"c\":\"d\"},"
+              "\"ports\":[{\"port\":80,\"targetPort\":\"web\"},{\"port\":81,\"targetPort\":82},"
+              "{\"port\":83},{\"port\":84,\"targetPort\":\"absent\"}]}}");
     json_t *pod = parse(POD("p", "2026-01-01T00:00:00Z", "", "True"));
     facts = forward_pod_facts(pod);
     static const struct {

@@ -4,12 +4,12 @@
 
 #include "base/alloc.h"
 #include "base/encode.h"
+#include "k8s/ws_wire.h"
 
 #define WS_SHAKE_MS 15000
 #define WS_PING_MS 10000
 #define WS_PINGS_MAX 3
 #define WS_CLOSING_MS 2000
-#define WS_READ_MAX ((size_t)64 << 10)
 
 enum ws_state {
     WS_BEGIN,
@@ -77,130 +77,6 @@ static bool ws_disconnect(struct k8s_ws *w)
     }
     http_req_clear(&w->req);
     return true;
-}
-
-/* ---- Bytes ---- */
-
-/* False when the connection is gone (and the end has begun). *ret_len 0: nothing for now. */
-static bool ws_receive(struct k8s_ws *w, char *into, size_t room, size_t *ret_len)
-{
-    *ret_len = 0;
-    CURLcode rc = curl_easy_recv(http_req_curl(&w->req), into, room, ret_len);
-    if (rc == CURLE_AGAIN) {
-        *ret_len = 0;
-        return true;
-    }
-    if (rc != CURLE_OK || *ret_len == 0) {
-        w->peer_gone = true;
-        return false;
-    }
-    w->got_bytes = true;
-    return true;
-}
-
-/* Sends what is queued until the socket is full. False when the connection is gone. */
-static bool ws_flush(struct k8s_ws *w)
-{
-    while (w->out_pos < w->out.len) {
-        size_t sent = 0;
-        CURLcode rc = curl_easy_send(http_req_curl(&w->req), w->out.data + w->out_pos,
-                                     w->out.len - w->out_pos, &sent);
-        if (rc == CURLE_AGAIN)
-            return true;
-        if (rc != CURLE_OK) {
-            w->peer_gone = true;
-            return false;
-        }
-        w->out_pos += sent;
-    }
-    rd_buf_reset(&w->out);
-    w->out_pos = 0;
-    return true;
-}
-
-static void ws_want(struct k8s_ws *w)
-{
-    int events = w->paused && w->open ? 0 : UV_READABLE;
-    if (w->out_pos < w->out.len)
-        events |= UV_WRITABLE;
-    loop_poll_want(&w->poll, events);
-}
-
-/* ---- Frames ---- */
-
-static ssize_t frame_recv(wslay_event_context_ptr ctx, uint8_t *buf, size_t len, int flags,
-                          void *user_data)
-{
-    struct k8s_ws *w = user_data;
-    (void)flags;
-    if (w->in_pos == w->in_len && !w->paused) {
-        w->in_pos = w->in_len = 0;
-        if (!ws_receive(w, w->in, WS_READ_MAX, &w->in_len)) {
-            wslay_event_set_error(ctx, WSLAY_ERR_CALLBACK_FAILURE);
-            return -1;
-        }
-    }
-    if (w->in_pos == w->in_len || w->paused) {
-        wslay_event_set_error(ctx, WSLAY_ERR_WOULDBLOCK);
-        return -1;
-    }
-    if (len > w->in_len - w->in_pos)
-        len = w->in_len - w->in_pos;
-    memcpy(buf, w->in + w->in_pos, len);
-    w->in_pos += len;
-    return (ssize_t)len;
-}
-
-/* Frames are gathered, so that TLS records are long; ws_flush hands them to curl. */
-static ssize_t frame_send(wslay_event_context_ptr ctx, const uint8_t *data, size_t len, int flags,
-                          void *user_data)
-{
-    struct k8s_ws *w = user_data;
-    (void)ctx;
-    (void)flags;
-    rd_buf_append(&w->out, data, len);
-    return (ssize_t)len;
-}
-
-static int frame_mask(wslay_event_context_ptr ctx, uint8_t *buf, size_t len, void *user_data)
-{
-    (void)ctx;
-    (void)user_data;
-    rd_random_bytes(buf, len);
-    return 0;
-}
-
-static void frame_start(wslay_event_context_ptr ctx,
-                        const struct wslay_event_on_frame_recv_start_arg *arg, void *user_data)
-{
-    struct k8s_ws *w = user_data;
-    (void)ctx;
-    w->in_control = wslay_is_ctrl_frame(arg->opcode);
-    if (!w->in_control && arg->opcode != WSLAY_CONTINUATION_FRAME && w->on_message)
-        w->on_message(w);
-}
-
-static void frame_chunk(wslay_event_context_ptr ctx,
-                        const struct wslay_event_on_frame_recv_chunk_arg *arg, void *user_data)
-{
-    struct k8s_ws *w = user_data;
-    (void)ctx;
-    if (w->on_chunk && arg->data_length && !w->in_control)
-        w->on_chunk(w, arg->data, arg->data_length);
-}
-
-static void frames_open(struct k8s_ws *w)
-{
-    static const struct wslay_event_callbacks callbacks = {
-        .recv_callback = frame_recv,
-        .send_callback = frame_send,
-        .genmask_callback = frame_mask,
-        .on_frame_recv_start_callback = frame_start,
-        .on_frame_recv_chunk_callback = frame_chunk,
-    };
-    int rc = wslay_event_context_client_init(&w->frames, &callbacks, w);
-    RD_ASSERT(rc == 0);
-    wslay_event_config_set_no_buffering(w->frames, 1);
 }
 
 /* ---- Handshake ---- */
@@ -326,7 +202,7 @@ static void ws_shake_hands(struct k8s_ws *w)
         ws_answer_end(a);
     w->peer_gone = false;
     if (a->state == WS_ANSWER_OPEN) {
-        frames_open(w);
+        ws_frames_open(w);
         w->open = true;
         w->state = WS_OPEN;
         w->ping_at_ms = op_now_ms(&w->op) + w->ping_ms;
@@ -374,8 +250,7 @@ static bool ws_carry(struct k8s_ws *w)
         /* Our answering Close should leave, but the peer has gone either way. */
         if (!w->closing_by_ms)
             w->closing_by_ms = op_now_ms(&w->op) + WS_CLOSING_MS;
-        bool flushed =
-            !up || w->out_pos >= w->out.len || op_now_ms(&w->op) >= w->closing_by_ms;
+        bool flushed = !up || w->out_pos >= w->out.len || op_now_ms(&w->op) >= w->closing_by_ms;
         bool normal = w->close_code == WSLAY_CODE_NORMAL_CLOSURE ||
                       w->close_code == WSLAY_CODE_GOING_AWAY ||
                       w->close_code == WSLAY_CODE_NO_STATUS_RCVD || w->close_code == 0;
@@ -438,7 +313,8 @@ static void ws_open_step(struct k8s_ws *w)
         ws_say_goodbye(w);
     if (w->state == WS_ENDING || !ws_carry(w))
         return;
-    if (w->poll.status < 0 && !w->paused) { /* a reset, and what had come before it was read by now */
+    if (w->poll.status < 0 &&
+        !w->paused) { /* a reset, and what had come before it was read by now */
         ws_lost(w, uv_strerror(w->poll.status));
         return;
     }
@@ -513,8 +389,7 @@ size_t k8s_ws_room(const struct k8s_ws *w)
 {
     if (!w->open || w->want_close)
         return 0;
-    size_t queued =
-        wslay_event_get_queued_msg_length(w->frames) + (w->out.len - w->out_pos);
+    size_t queued = wslay_event_get_queued_msg_length(w->frames) + (w->out.len - w->out_pos);
     return queued < WS_SEND_QUEUE_MAX ? WS_SEND_QUEUE_MAX - queued : 0;
 }
 

@@ -4,8 +4,8 @@
  * reads the frames. Bytes are handed over as they come, so a message of any length costs no memory.
  * Sent messages are single unfragmented frames: the Go server does not put fragments together.
  *
- * A ping goes out every ping_ms; three of them without a byte in return mean a dead connection. The op
- * ends without error when the peer closed normally or the owner asked for the close. */
+ * A ping goes out every ping_ms; three of them without a byte in return mean a dead connection. The
+ * op ends without error when the peer closed normally or the owner asked for the close. */
 #ifndef RD_K8S_WS_H
 #define RD_K8S_WS_H
 
@@ -19,18 +19,18 @@
 struct k8s_ws {
     struct op op;
     struct k8s_client *client;
-    char *url, *what;       /* owned; what: "port-forward Pod/ns/name", for errors */
-    const char *protocols;  /* static */
-    uint64_t ping_ms;       /* default 10 000 */
-    bool open;              /* the handshake is done */
-    bool paused;            /* the owner wants no more bytes for now; k8s_ws_resume ends it */
+    char *url, *what;      /* owned; what: "port-forward Pod/ns/name", for errors */
+    const char *protocols; /* static */
+    uint64_t ping_ms;      /* default 10 000 */
+    bool open;             /* the handshake is done */
+    bool paused;           /* the owner wants no more bytes for now; k8s_ws_resume ends it */
     /* Called from step; may be NULL. They may set paused and send; they must not clear. */
     void (*on_open)(struct k8s_ws *w);
     void (*on_message)(struct k8s_ws *w); /* a message begins */
     void (*on_chunk)(struct k8s_ws *w, const void *data, size_t len);
-    void (*on_room)(struct k8s_ws *w);    /* the send queue got shorter */
+    void (*on_room)(struct k8s_ws *w); /* the send queue got shorter */
     void *ctx;
-    unsigned close_code;    /* the peer's; 0: none came */
+    unsigned close_code; /* the peer's; 0: none came */
     /* ws.c's own. */
     int state;
     struct http_req req;

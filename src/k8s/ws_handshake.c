@@ -238,11 +238,13 @@ static size_t head_feed(struct ws_answer *a, const char *data, size_t len)
             continue;
         const char *h = a->head.data;
         size_t n = a->head.len;
-        bool blank = (n >= 2 && h[n - 2] == '\n') || (n >= 3 && h[n - 2] == '\r' && h[n - 3] == '\n');
+        bool blank =
+            (n >= 2 && h[n - 2] == '\n') || (n >= 3 && h[n - 2] == '\r' && h[n - 3] == '\n');
         if (!blank)
             continue;
         /* An interim answer (100, 103) may precede the real one. */
-        if (n >= 12 && strncmp(h, "HTTP/1.", 7) == 0 && h[9] == '1' && strncmp(h + 9, "101", 3) != 0) {
+        if (n >= 12 && strncmp(h, "HTTP/1.", 7) == 0 && h[9] == '1' &&
+            strncmp(h + 9, "101", 3) != 0) {
             rd_buf_reset(&a->head);
             continue;
         }

@@ -1,7 +1,8 @@
 /* The opening handshake of a WebSocket (RFC 6455 section 4), as bytes: no I/O.
  *
  * The answer is read incrementally and bounded: headers up to 32 KiB, the body of a refusal (a
- * Kubernetes Status, by length, chunked or until the connection ends) up to 64 KiB, cut off there. */
+ * Kubernetes Status, by length, chunked or until the connection ends) up to 64 KiB, cut off there.
+ */
 #ifndef RD_K8S_WS_HANDSHAKE_H
 #define RD_K8S_WS_HANDSHAKE_H
 
@@ -17,8 +18,8 @@
 void ws_key_make(char *key);
 void ws_accept_for(const char *key, char *accept);
 
-/* Appends the request for url (http or https). headers: NULL-ended "Name: value" lines, may be NULL.
- * A line with a control byte is an error, since it could smuggle a second header. */
+/* Appends the request for url (http or https). headers: NULL-ended "Name: value" lines, may be
+ * NULL. A line with a control byte is an error, since it could smuggle a second header. */
 bool ws_request_write(struct rd_buf *out, const char *url, const char *protocols, const char *key,
                       const char *const *headers, struct rd_err **reterr) RD_MUST_CHECK;
 
@@ -40,7 +41,7 @@ struct ws_answer {
     const char *accept;  /* borrowed: what must come back */
     const char *offered; /* borrowed */
     bool chunked, to_end;
-    uint64_t left;       /* of the body, or of the chunk */
+    uint64_t left; /* of the body, or of the chunk */
     int chunk_state;
     size_t chunk_digits;
     size_t scan;

@@ -7,11 +7,10 @@
 
 #include <cmocka.h>
 
-#define KEY "dGhlIHNhbXBsZSBub25jZQ=="          /* the example of RFC 6455 section 1.3 */
+#define KEY "dGhlIHNhbXBsZSBub25jZQ==" /* the example of RFC 6455 section 1.3 */
 #define ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 #define OFFER "v5.channel.k8s.io, v4.channel.k8s.io"
-#define UP                                                                                         \
-    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+#define UP "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 
 /* The accept value is the RFC's own example, and keys differ. */
 static void test_accept(void **state)
@@ -26,7 +25,8 @@ static void test_accept(void **state)
     assert_string_not_equal(one, two);
 }
 
-/* The request carries path, query, port, protocol and the given headers, and nothing can be smuggled. */
+/* The request carries path, query, port, protocol and the given headers, and nothing can be
+ * smuggled. */
 static void test_request(void **state)
 {
     (void)state;
@@ -38,7 +38,8 @@ static void test_request(void **state)
     assert_string_equal(rd_buf_str(&out),
                         "GET /api/v1/x?ports=8265 HTTP/1.1\r\nHost: h.example:6443\r\n"
                         "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                        "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n"
+                        "Sec-WebSocket-Key: " KEY
+                        "\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n"
                         "Authorization: Bearer abc\r\n\r\n");
     const char *const smuggled[] = {"A: b\r\nHost: evil", NULL};
     rd_buf_reset(&out);
@@ -54,40 +55,46 @@ struct answer_case {
     enum ws_answer_state state;
     long status;
     const char *body;
-    const char *rest;      /* what follows the answer and belongs to the next reader */
+    const char *rest; /* what follows the answer and belongs to the next reader */
     uint64_t retry_after_ms;
 };
 
 static const struct answer_case answer_cases[] = {
-    {"open", UP "Sec-WebSocket-Accept: " ACCEPT "\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n"
-                "\x82\x03", false, WS_ANSWER_OPEN, 101, "", "\x82\x03", 0},
+    {"open",
+     UP "Sec-WebSocket-Accept: " ACCEPT "\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n"
+        "\x82\x03",
+     false, WS_ANSWER_OPEN, 101, "", "\x82\x03", 0},
     {"odd case and spaces",
      "HTTP/1.1 101 ok\r\nupgrade:  WebSocket \r\nCONNECTION: keep-alive, Upgrade\r\n"
      "sec-websocket-accept:" ACCEPT "\r\nsec-websocket-protocol: v5.channel.k8s.io\r\n\r\n",
      false, WS_ANSWER_OPEN, 101, "", "", 0},
-    {"wrong accept", UP "Sec-WebSocket-Accept: AAAALMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
-                        "Sec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n",
+    {"wrong accept",
+     UP "Sec-WebSocket-Accept: AAAALMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+        "Sec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n",
      false, WS_ANSWER_BAD, 101, "", "", 0},
     {"no accept", UP "Sec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n", false, WS_ANSWER_BAD, 101,
      "", "", 0},
     {"other protocol", UP "Sec-WebSocket-Accept: " ACCEPT "\r\nSec-WebSocket-Protocol: v6\r\n\r\n",
      false, WS_ANSWER_BAD, 101, "", "", 0},
-    {"no protocol", UP "Sec-WebSocket-Accept: " ACCEPT "\r\n\r\n", false, WS_ANSWER_BAD, 101, "", "",
-     0},
-    {"extension", UP "Sec-WebSocket-Accept: " ACCEPT "\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n"
-                     "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+    {"no protocol", UP "Sec-WebSocket-Accept: " ACCEPT "\r\n\r\n", false, WS_ANSWER_BAD, 101, "",
+     "", 0},
+    {"extension",
+     UP "Sec-WebSocket-Accept: " ACCEPT "\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n"
+        "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
      false, WS_ANSWER_BAD, 101, "", "", 0},
     {"no upgrade header",
      "HTTP/1.1 101 x\r\nSec-WebSocket-Accept: " ACCEPT
      "\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n",
      false, WS_ANSWER_BAD, 101, "", "", 0},
     {"status by length",
-     "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{\"a\":1}",
+     "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: "
+     "7\r\n\r\n{\"a\":1}",
      false, WS_ANSWER_REFUSED, 403, "{\"a\":1}", "", 0},
     {"empty refusal", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", false,
      WS_ANSWER_REFUSED, 403, "", "", 0},
     {"chunked",
-     "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n"
+     "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: "
+     "chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n"
      "0\r\nTrailer: t\r\n\r\n",
      false, WS_ANSWER_REFUSED, 404, "abc0123456789", "", 0},
     {"to the end", "HTTP/1.1 500 Oops\r\nRetry-After: 3\r\n\r\nsome text", true, WS_ANSWER_REFUSED,
@@ -105,8 +112,8 @@ static const struct answer_case answer_cases[] = {
      WS_ANSWER_BAD, 400, "", "", 0},
     {"chunk without a size", "HTTP/1.1 400 Bad\r\nTransfer-Encoding: chunked\r\n\r\n\r\n", false,
      WS_ANSWER_BAD, 400, "", "", 0},
-    {"chunk too long", "HTTP/1.1 400 Bad\r\nTransfer-Encoding: chunked\r\n\r\nffffffffff\r\n", false,
-     WS_ANSWER_BAD, 400, "", "", 0},
+    {"chunk too long", "HTTP/1.1 400 Bad\r\nTransfer-Encoding: chunked\r\n\r\nffffffffff\r\n",
+     false, WS_ANSWER_BAD, 400, "", "", 0},
 };
 
 /* Feeds in pieces of `step` bytes and compares everything. */
@@ -176,8 +183,10 @@ static void test_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accept),  cmocka_unit_test(test_request),
-        cmocka_unit_test(test_answers), cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_accept),
+        cmocka_unit_test(test_request),
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

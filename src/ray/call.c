@@ -49,7 +49,8 @@ enum call_judgement ray_decode_error(long status, const char *body, size_t len, 
         kind = RD_ERR_FAILED;
         j = CALL_FINAL;
     }
-    struct rd_err *err = rd_err_new(kind, "%s: Ray answered %ld%s%s", what, status, *line ? ": " : "", line);
+    struct rd_err *err =
+        rd_err_new(kind, "%s: Ray answered %ld%s%s", what, status, *line ? ": " : "", line);
     err->http_status = (int)status;
     size_t shown = len < RAY_TEXT_MAX ? len : RAY_TEXT_MAX;
     if (len > 0)
@@ -57,8 +58,9 @@ enum call_judgement ray_decode_error(long status, const char *body, size_t len, 
     if (duplicate)
         rd_str_dup(&err->reason, RAY_REASON_DUPLICATE);
     if (status == 401)
-        rd_err_hint(err, "The cluster has token authentication; its token is in the Secret named like the "
-                         "RayCluster, key " RAY_TOKEN_KEY ".");
+        rd_err_hint(
+            err, "The cluster has token authentication; its token is in the Secret named like the "
+                 "RayCluster, key " RAY_TOKEN_KEY ".");
     *ret_err = err;
     return j;
 }
@@ -69,7 +71,8 @@ static enum call_judgement judge(struct http_call *h, struct rd_err **ret_err)
     if (h->req.status == 404 && c->not_found_ok)
         return CALL_OK;
     RD_AUTOFREE char *what = rd_asprintf("%s %s", c->method, c->path);
-    return ray_decode_error(h->req.status, rd_buf_str(&h->req.resp), h->req.resp.len, what, ret_err);
+    return ray_decode_error(h->req.status, rd_buf_str(&h->req.resp), h->req.resp.len, what,
+                            ret_err);
 }
 
 /* Through the forward all that curl sees is a closed socket; the forward knows why. */
@@ -88,7 +91,8 @@ static void on_retry(struct http_call *h, const struct rd_err *why, uint64_t del
         op_cancel(&h->op); /* no retry heals this */
 }
 
-void ray_call_init(struct ray_call *c, struct ray_dashboard *d, const char *method, const char *path)
+void ray_call_init(struct ray_call *c, struct ray_dashboard *d, const char *method,
+                   const char *path)
 {
     *c = (struct ray_call){.dash = d};
     c->method = rd_strdup(method);
@@ -123,7 +127,8 @@ static void call_send(struct ray_call *c)
         char *copy = rd_malloc(c->body_len + 1);
         memcpy(copy, c->body, c->body_len);
         copy[c->body_len] = '\0';
-        http_req_body(&c->http.req, c->body_type ? c->body_type : "application/json", copy, c->body_len);
+        http_req_body(&c->http.req, c->body_type ? c->body_type : "application/json", copy,
+                      c->body_len);
     }
     c->http.req.stream = c->stream;
     c->http.auth = d->token_secret || rd_secret_is_set(&d->token) ? &d->auth : NULL;
@@ -158,7 +163,8 @@ static void call_ended(struct ray_call *c)
     if (!err && !c->raw && !c->stream && r->status != 404 && r->resp.len > 0)
         c->result = rd_json_parse(r->resp.data, r->resp.len, c->path, &err);
     if (err && err->kind == RD_ERR_INPUT)
-        err->kind = RD_ERR_FAILED; /* a dashboard that does not speak JSON is no fault of the user's */
+        err->kind =
+            RD_ERR_FAILED; /* a dashboard that does not speak JSON is no fault of the user's */
     op_finish(&c->op, err);
 }
 
@@ -227,8 +233,8 @@ void ray_job_list_init(struct ray_call *c, struct ray_dashboard *d)
     ray_call_init(c, d, "GET", "/api/jobs/");
 }
 
-static void job_call_init(struct ray_call *c, struct ray_dashboard *d, const char *method, const char *id,
-                          const char *tail)
+static void job_call_init(struct ray_call *c, struct ray_dashboard *d, const char *method,
+                          const char *id, const char *tail)
 {
     RD_AUTOFREE char *escaped = rd_percent_encode(id);
     RD_AUTOFREE char *path = rd_asprintf("/api/jobs/%s%s", escaped, tail);
@@ -264,8 +270,7 @@ int ray_nodes_alive(const json_t *answer)
     json_t *node;
     if (!json_is_array(nodes))
         return -1;
-    json_array_foreach((json_t *)nodes, i, node)
-    {
+    json_array_foreach ((json_t *)nodes, i, node) {
         const char *state = rd_json_str(node, "raylet", "state", NULL);
         alive += rd_streq(state, "ALIVE");
     }

@@ -66,7 +66,8 @@ static void token_free(struct http_auth *a)
     (void)a; /* lives in the dashboard */
 }
 
-static const struct http_auth_ops token_ops = {token_ensure, token_apply, token_invalidate, token_free};
+static const struct http_auth_ops token_ops = {token_ensure, token_apply, token_invalidate,
+                                               token_free};
 
 bool ray_token_decode(const json_t *secret, struct rd_secret *ret, struct rd_err **reterr)
 {
@@ -119,9 +120,9 @@ void ray_dashboard_clear(struct ray_dashboard *d)
 
 static void dashboard_tell(struct ray_dashboard *d)
 {
-    rd_list_foreach(it, &d->waiting)
+    rd_list_foreach (it, &d->waiting)
         op_wake(&container_of(it, struct ray_call, waiting)->op);
-    rd_list_foreach(it, &d->token_waiting)
+    rd_list_foreach (it, &d->token_waiting)
         op_wake(&container_of(it, struct http_auth_wait, waiting)->op);
 }
 
@@ -158,8 +159,7 @@ static void dashboard_connect(struct ray_dashboard *d)
     } else {
         o.proxy = rd_strdup(""); /* loopback: never through a proxy of the environment */
         k8s_forward_init(&d->forward, d->client, d->ns, RAY_DASHBOARD_PORT);
-        d->forward.selector =
-            rd_asprintf("ray.io/cluster=%s,ray.io/node-type=head", d->cluster);
+        d->forward.selector = rd_asprintf("ray.io/cluster=%s,ray.io/node-type=head", d->cluster);
         d->forward.on_listening = on_listening;
         d->forward.on_note = on_note;
         d->forward.ctx = d;
@@ -216,7 +216,8 @@ static void dashboard_step(struct op *op)
         secret_read(d);
     if (!d->address && !d->failure && op_ended(&d->forward.op)) {
         struct rd_err *err = op_take_err(&d->forward.op);
-        d->failure = err ? err : rd_err_new(RD_ERR_TRANSIENT, "the port-forward to the dashboard ended");
+        d->failure =
+            err ? err : rd_err_new(RD_ERR_TRANSIENT, "the port-forward to the dashboard ended");
         dashboard_tell(d);
     }
     if (d->failure) {

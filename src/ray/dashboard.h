@@ -1,8 +1,8 @@
 /* Ray's dashboard on port 8265: its REST and Jobs API, plain HTTP with an optional token.
  *
- * A dashboard is reached at a base URL, or through a port-forward to the head pod that this op opens
- * on a loopback port of its own. It is a service: start it once, make calls for as long as wanted,
- * cancel it. Calls made before it is ready wait; calls made after it failed get its error.
+ * A dashboard is reached at a base URL, or through a port-forward to the head pod that this op
+ * opens on a loopback port of its own. It is a service: start it once, make calls for as long as
+ * wanted, cancel it. Calls made before it is ready wait; calls made after it failed get its error.
  *
  * The protocol: python/ray/dashboard/modules/job of ray-project/ray. Errors are plain text, often a
  * traceback of which the last line says what happened. */
@@ -49,8 +49,8 @@ void ray_dashboard_clear(struct ray_dashboard *d); /* every call must have ended
 struct ray_call {
     struct op op;
     struct ray_dashboard *dash;
-    char *method, *path;   /* owned; path is absolute and escaped */
-    char *body;            /* owned */
+    char *method, *path; /* owned; path is absolute and escaped */
+    char *body;          /* owned */
     size_t body_len;
     const char *body_type; /* static; NULL: application/json */
     enum retry_idempotence idem;
@@ -71,8 +71,8 @@ void ray_call_init(struct ray_call *c, struct ray_dashboard *d, const char *meth
 void ray_call_start(struct ray_call *c, struct op *parent);
 void ray_call_clear(struct ray_call *c);
 
-void ray_version_init(struct ray_call *c, struct ray_dashboard *d);        /* {"ray_version",..} */
-void ray_nodes_init(struct ray_call *c, struct ray_dashboard *d);          /* {"data":{"summary"..}} */
+void ray_version_init(struct ray_call *c, struct ray_dashboard *d); /* {"ray_version",..} */
+void ray_nodes_init(struct ray_call *c, struct ray_dashboard *d);   /* {"data":{"summary"..}} */
 void ray_cluster_status_init(struct ray_call *c, struct ray_dashboard *d); /* autoscaler's view */
 void ray_job_list_init(struct ray_call *c, struct ray_dashboard *d);
 void ray_job_get_init(struct ray_call *c, struct ray_dashboard *d, const char *id);

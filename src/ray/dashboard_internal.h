@@ -5,7 +5,8 @@
 #include "ray/dashboard.h"
 
 /* The token in a Secret object. */
-bool ray_token_decode(const json_t *secret, struct rd_secret *ret, struct rd_err **reterr) RD_MUST_CHECK;
+bool ray_token_decode(const json_t *secret, struct rd_secret *ret,
+                      struct rd_err **reterr) RD_MUST_CHECK;
 
 /* What an answer >= 400 of the dashboard means. */
 enum call_judgement ray_decode_error(long status, const char *body, size_t len, const char *what,

@@ -48,11 +48,13 @@ static bool spec_check(const struct ray_job_spec *spec, struct rd_err **reterr)
 {
     const char *id = spec->submission_id;
     if (!id || !*id || strlen(id) > SUBMISSION_ID_MAX ||
-        strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != strlen(id))
+        strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") !=
+            strlen(id))
         return rd_fail(reterr, RD_ERR_INPUT,
-                       "submission id '%s' is not 1 to %d letters, digits, '-' and '_'", id ? id : "",
-                       SUBMISSION_ID_MAX);
-    if (!spec->entrypoint || !*spec->entrypoint || !rd_utf8_valid(spec->entrypoint, strlen(spec->entrypoint)))
+                       "submission id '%s' is not 1 to %d letters, digits, '-' and '_'",
+                       id ? id : "", SUBMISSION_ID_MAX);
+    if (!spec->entrypoint || !*spec->entrypoint ||
+        !rd_utf8_valid(spec->entrypoint, strlen(spec->entrypoint)))
         return rd_fail(reterr, RD_ERR_INPUT, "a job needs an entrypoint in UTF-8");
     return true;
 }
@@ -122,7 +124,8 @@ static void submit_looked(struct ray_job_submit *s)
         uint64_t delay = (uint64_t)SUBMIT_PAUSE_MS << (s->attempt < 5 ? s->attempt : 5);
         s->attempt++;
         s->state = SUBMIT_PAUSE;
-        if (!op_timer_start(&s->pause, &s->op, delay < SUBMIT_PAUSE_MAX_MS ? delay : SUBMIT_PAUSE_MAX_MS)) {
+        if (!op_timer_start(&s->pause, &s->op,
+                            delay < SUBMIT_PAUSE_MAX_MS ? delay : SUBMIT_PAUSE_MAX_MS)) {
             err = s->why;
             s->why = NULL;
             op_finish(&s->op, err);

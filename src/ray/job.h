@@ -1,8 +1,8 @@
 /* Jobs on a Ray cluster: submit under an id of our own, follow the log, wait for the end.
  *
- * The id is chosen by the caller, so a lost reply to the submit is answered by looking at that id; a
- * job is never submitted twice. The log is read from the start each time and the part already given
- * out is skipped, so a cut connection neither loses nor doubles a byte. */
+ * The id is chosen by the caller, so a lost reply to the submit is answered by looking at that id;
+ * a job is never submitted twice. The log is read from the start each time and the part already
+ * given out is skipped, so a cut connection neither loses nor doubles a byte. */
 #ifndef RD_RAY_JOB_H
 #define RD_RAY_JOB_H
 
@@ -62,7 +62,7 @@ void ray_job_submit_clear(struct ray_job_submit *s);
 struct ray_job_follow {
     struct op op; /* ends without error at a terminal status, after the last byte of the log */
     struct ray_dashboard *dash;
-    char *id; /* owned */
+    char *id;     /* owned */
     bool no_logs; /* set before the start: only wait */
     /* New bytes of the log, in order, each once. Called from step. */
     void (*on_log)(struct ray_job_follow *f, const char *data, size_t len);
@@ -71,7 +71,7 @@ struct ray_job_follow {
     json_t *job; /* owned; the last job object seen */
     enum ray_job_status status;
     struct rd_err *log_problem; /* owned; the log could not be read to its end; NULL: it was */
-    uint64_t log_bytes; /* given out so far; may be set before the start to resume */
+    uint64_t log_bytes;         /* given out so far; may be set before the start to resume */
     /* job_follow.c's own. */
     struct ray_call get, logs;
     struct op_timer pause;
@@ -88,8 +88,9 @@ void ray_job_follow_clear(struct ray_job_follow *f);
 struct ray_job_run {
     struct op op; /* success: SUCCEEDED. FAILED or STOPPED: RD_ERR_JOB with Ray's message */
     struct ray_dashboard *dash;
-    /* In; borrowed until the end. spec.runtime_env gets working_dir from the package. Cancelling this op
-     * leaves the job running: stop it with ray_job_stop_init under a parent that lives on. */
+    /* In; borrowed until the end. spec.runtime_env gets working_dir from the package. Cancelling
+     * this op leaves the job running: stop it with ray_job_stop_init under a parent that lives on.
+     */
     struct ray_job_spec spec;
     const struct ray_package *package; /* NULL: none */
     void (*on_log)(struct ray_job_run *r, const char *data, size_t len);
@@ -97,10 +98,10 @@ struct ray_job_run {
     void *ctx;
     /* Out; valid once ended. */
     enum ray_job_status status;
-    char *message;      /* owned; Ray's; NULL: none */
+    char *message;        /* owned; Ray's; NULL: none */
     int driver_exit_code; /* -1: not known */
     bool adopted;
-    json_t *job;        /* owned */
+    json_t *job; /* owned */
     /* job_run.c's own. */
     struct ray_upload upload;
     struct ray_job_submit submit;

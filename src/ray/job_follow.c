@@ -78,8 +78,9 @@ static void follow_looked(struct ray_job_follow *f)
         rd_err_free(err);
         err = rd_err_new(f->job ? RD_ERR_FAILED : RD_ERR_NOT_FOUND, "Ray knows no job %s", f->id);
         if (f->job)
-            rd_err_hint(err, "It was there before: a head pod that was replaced forgets its jobs. See why "
-                             "with: raydeploy status");
+            rd_err_hint(
+                err, "It was there before: a head pod that was replaced forgets its jobs. See why "
+                     "with: raydeploy status");
     }
     if (err) {
         op_finish(&f->op, err);
@@ -118,7 +119,8 @@ static void follow_take(struct ray_job_follow *f)
     rd_buf_reset(&f->reader.fresh);
 }
 
-/* A log that got shorter was replaced; after a few answers that agree it is given out from its start. */
+/* A log that got shorter was replaced; after a few answers that agree it is given out from its
+ * start. */
 static bool follow_shrunk(struct ray_job_follow *f)
 {
     if (f->reader.seen >= f->reader.given)
@@ -154,8 +156,8 @@ static void follow_read_ended(struct ray_job_follow *f)
         op_finish(&f->op, err);
         return;
     }
-    /* Ray answers 500 for a log that is no UTF-8, or that ends within a character right now. The job's
-     * end does not hang on its log. */
+    /* Ray answers 500 for a log that is no UTF-8, or that ends within a character right now. The
+     * job's end does not hang on its log. */
     if (err && err->http_status)
         f->log_failures++;
     else if (err)

@@ -62,7 +62,8 @@ static void string_rune(struct ray_log_reader *r, unsigned code)
     string_byte(r, (char)(0x80 | (code & 0x3f)));
 }
 
-/* A half of a pair that stays alone becomes U+FFFD: every answer decodes it alike, so counts agree. */
+/* A half of a pair that stays alone becomes U+FFFD: every answer decodes it alike, so counts agree.
+ */
 static void flush_high(struct ray_log_reader *r)
 {
     if (r->high)
@@ -108,7 +109,8 @@ static void value_byte(struct ray_log_reader *r, char c)
         r->key_next = false;
         return;
     case '"':
-        r->in_logs = r->depth == 1 && !r->key_next && r->word_len == 4 && memcmp(r->word, "logs", 4) == 0;
+        r->in_logs =
+            r->depth == 1 && !r->key_next && r->word_len == 4 && memcmp(r->word, "logs", 4) == 0;
         r->found = r->found || r->in_logs;
         if (r->key_next)
             r->word_len = 0;

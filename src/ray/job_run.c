@@ -84,7 +84,8 @@ static void run_result(struct ray_job_run *r)
     rd_str_dup(&r->message, rd_json_str(r->job, "message", NULL));
     r->driver_exit_code = (int)rd_json_path_int(r->job, "driver_exit_code", -1);
     if (!err && r->follow.log_problem) {
-        RD_AUTOFREE char *text = rd_asprintf("the log is incomplete: %s", r->follow.log_problem->message);
+        RD_AUTOFREE char *text =
+            rd_asprintf("the log is incomplete: %s", r->follow.log_problem->message);
         run_tell(r, text);
     }
     if (!err && r->status != RAY_JOB_SUCCEEDED) {

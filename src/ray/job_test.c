@@ -79,16 +79,33 @@ static void begin_submit(struct op *parent, void *ctx)
     ray_job_submit_start(&b->submit, parent, &b->stage->dash, &spec);
 }
 
-#define OK {"POST /api/jobs/", 200, NULL, "{\"submission_id\":\"run-1\"}", TALK_KEEP, 0}
-#define LOST {"POST /api/jobs/", 0, NULL, NULL, TALK_RESET, 0}
+#define OK                                                                                         \
+    {                                                                                              \
+        "POST /api/jobs/", 200, NULL, "{\"submission_id\":\"run-1\"}", TALK_KEEP, 0                \
+    }
+#define LOST                                                                                       \
+    {                                                                                              \
+        "POST /api/jobs/", 0, NULL, NULL, TALK_RESET, 0                                            \
+    }
 #define JOB(entrypoint)                                                                            \
-    {"GET /api/jobs/run-1", 200, NULL, "{\"entrypoint\":\"" entrypoint "\",\"status\":\"RUNNING\"}",     \
-     TALK_KEEP, 0}
-#define ABSENT {"GET /api/jobs/run-1", 404, "Content-Type: text/plain\r\n", "Job run-1 does not exist", TALK_KEEP, 0}
-#define REFUSED(status, text) {"POST /api/jobs/", status, "Content-Type: text/plain\r\n", text, TALK_KEEP, 0}
+    {                                                                                              \
+        "GET /api/jobs/run-1", 200, NULL,                                                          \
+            "{\"entrypoint\":\"" entrypoint "\",\"status\":\"RUNNING\"}", TALK_KEEP, 0             \
+    }
+#define ABSENT                                                                                     \
+    {                                                                                              \
+        "GET /api/jobs/run-1", 404, "Content-Type: text/plain\r\n", "Job run-1 does not exist",    \
+            TALK_KEEP, 0                                                                           \
+    }
+#define REFUSED(status, text)                                                                      \
+    {                                                                                              \
+        "POST /api/jobs/", status, "Content-Type: text/plain\r\n", text, TALK_KEEP, 0              \
+    }
 #define DUPLICATE                                                                                  \
-    REFUSED(500, "Traceback (most recent call last):\n  File x\nValueError: Job with submission_id run-1 " \
-                 "already exists. Please use a different submission_id.\n")
+    REFUSED(                                                                                       \
+        500,                                                                                       \
+        "Traceback (most recent call last):\n  File x\nValueError: Job with submission_id run-1 "  \
+        "already exists. Please use a different submission_id.\n")
 #define NO_AGENT REFUSED(500, "No available agent to submit job, please try again later.")
 
 /* A job is submitted once whatever happens to the replies. */
@@ -108,13 +125,31 @@ static void submits_once(void **state)
         {"request lost", {LOST, ABSENT, OK}, 3, false, RD_ERR_INTERNAL, NULL},
         {"from an earlier life", {DUPLICATE, JOB("python x.py")}, 2, true, RD_ERR_INTERNAL, NULL},
         {"no agent yet", {NO_AGENT, ABSENT, NO_AGENT, ABSENT, OK}, 5, false, RD_ERR_INTERNAL, NULL},
-        {"somebody else's id", {DUPLICATE, JOB("rm -rf")}, 2, false, RD_ERR_FOREIGN, "belongs to another"},
-        {"refused", {REFUSED(400, "unknown field")}, 1, false, RD_ERR_FAILED, "Ray answered 400: unknown field"},
-        {"wrong token", {REFUSED(401, "Unauthorized: Missing authentication token"),
-                         REFUSED(401, "Unauthorized: Missing authentication token")},
-         2, false, RD_ERR_CREDENTIALS, "Missing authentication token"},
-        {"token of another", {REFUSED(403, "Forbidden: Invalid authentication token")}, 1, false,
-         RD_ERR_CREDENTIALS, "Invalid authentication token"},
+        {"somebody else's id",
+         {DUPLICATE, JOB("rm -rf")},
+         2,
+         false,
+         RD_ERR_FOREIGN,
+         "belongs to another"},
+        {"refused",
+         {REFUSED(400, "unknown field")},
+         1,
+         false,
+         RD_ERR_FAILED,
+         "Ray answered 400: unknown field"},
+        {"wrong token",
+         {REFUSED(401, "Unauthorized: Missing authentication token"),
+          REFUSED(401, "Unauthorized: Missing authentication token")},
+         2,
+         false,
+         RD_ERR_CREDENTIALS,
+         "Missing authentication token"},
+        {"token of another",
+         {REFUSED(403, "Forbidden: Invalid authentication token")},
+         1,
+         false,
+         RD_ERR_CREDENTIALS,
+         "Invalid authentication token"},
     };
     for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
         struct talk talk;
@@ -169,12 +204,12 @@ static void bad_ids(void **state)
 /* ---- Follow ---- */
 
 struct theatre {
-    struct rd_buf log;     /* what the job wrote */
+    struct rd_buf log; /* what the job wrote */
     atomic_int log_reads;
-    int cuts;              /* answers that break somewhere */
-    int ends_after;        /* log readings until SUCCEEDED */
-    bool unreadable;       /* every log is a 500 */
-    int shrinks_at;        /* from this reading on the log is another, shorter one; 0: never */
+    int cuts;        /* answers that break somewhere */
+    int ends_after;  /* log readings until SUCCEEDED */
+    bool unreadable; /* every log is a 500 */
+    int shrinks_at;  /* from this reading on the log is another, shorter one; 0: never */
     unsigned seed;
 };
 
@@ -200,9 +235,10 @@ static void play(struct peer *p, void *ctx)
     while (peer_read_request(p, &q)) {
         if (!strstr(q.path, "/logs")) {
             bool over = atomic_load(&t->log_reads) >= t->ends_after;
-            peer_reply(p, 200, "Content-Type: application/json\r\n",
-                       over ? "{\"status\":\"SUCCEEDED\",\"message\":\"done\",\"driver_exit_code\":0}"
-                            : "{\"status\":\"RUNNING\"}");
+            peer_reply(
+                p, 200, "Content-Type: application/json\r\n",
+                over ? "{\"status\":\"SUCCEEDED\",\"message\":\"done\",\"driver_exit_code\":0}"
+                     : "{\"status\":\"RUNNING\"}");
             continue;
         }
         int read = atomic_fetch_add(&t->log_reads, 1) + 1;
@@ -213,9 +249,10 @@ static void play(struct peer *p, void *ctx)
         char *answer = log_answer(t, read);
         if (read <= t->cuts) {
             size_t len = strlen(answer), part = (size_t)rand_r(&t->seed) % len;
-            RD_AUTOFREE char *head = rd_asprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-                                                 "Content-Length: %zu\r\n\r\n",
-                                                 len);
+            RD_AUTOFREE char *head =
+                rd_asprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                            "Content-Length: %zu\r\n\r\n",
+                            len);
             peer_send(p, head);
             peer_send_bytes(p, answer, part);
             free(answer);
@@ -311,7 +348,10 @@ static void bodies(void **state)
 {
     (void)state;
     json_t *env = json_pack("{s:s}", "working_dir", "gcs://x.zip");
-    struct ray_job_spec spec = {.submission_id = "a", .entrypoint = "b", .runtime_env = env, .num_gpus = 1,
+    struct ray_job_spec spec = {.submission_id = "a",
+                                .entrypoint = "b",
+                                .runtime_env = env,
+                                .num_gpus = 1,
                                 .memory_bytes = 5};
     RD_AUTOFREE char *full = ray_job_body(&spec);
     rd_check_str("full", full,
@@ -319,7 +359,8 @@ static void bodies(void **state)
                  "\"runtime_env\":{\"working_dir\":\"gcs://x.zip\"},\"submission_id\":\"a\"}");
     struct ray_job_spec least = {.submission_id = "a", .entrypoint = "b"};
     RD_AUTOFREE char *small = ray_job_body(&least);
-    rd_check_str("least", small, "{\"entrypoint\":\"b\",\"runtime_env\":{},\"submission_id\":\"a\"}");
+    rd_check_str("least", small,
+                 "{\"entrypoint\":\"b\",\"runtime_env\":{},\"submission_id\":\"a\"}");
     json_decref(env);
 }
 
@@ -328,10 +369,14 @@ static void tokens(void **state)
     (void)state;
     static const struct {
         const char *data, *want;
-    } rows[] = {{"{\"auth_token\":\"YWJjZGVmZ2g=\"}", "abcdefgh"}, {"{\"auth_token\":\"YQo=\"}", NULL},
-                {"{\"auth_token\":\"\"}", NULL}, {"{\"auth_token\":\"***\"}", NULL}, {"{}", NULL}};
+    } rows[] = {{"{\"auth_token\":\"YWJjZGVmZ2g=\"}", "abcdefgh"},
+                {"{\"auth_token\":\"YQo=\"}", NULL},
+                {"{\"auth_token\":\"\"}", NULL},
+                {"{\"auth_token\":\"***\"}", NULL},
+                {"{}", NULL}};
     for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
-        RD_AUTOFREE char *text = rd_asprintf("{\"metadata\":{\"name\":\"s\"},\"data\":%s}", rows[i].data);
+        RD_AUTOFREE char *text =
+            rd_asprintf("{\"metadata\":{\"name\":\"s\"},\"data\":%s}", rows[i].data);
         json_t *secret = json_loads(text, 0, NULL);
         struct rd_secret token = {0};
         struct rd_err *err = NULL;

@@ -62,8 +62,8 @@ static bool name_is_safe(const char *name)
     }
 }
 
-bool ray_packer_add(struct ray_packer *p, const char *name, const void *data, size_t len, bool executable,
-                    struct rd_err **reterr)
+bool ray_packer_add(struct ray_packer *p, const char *name, const void *data, size_t len,
+                    bool executable, struct rd_err **reterr)
 {
     if (!name_is_safe(name))
         return rd_fail(reterr, RD_ERR_INPUT, "file name '%s' cannot go into a package", name);
@@ -71,8 +71,9 @@ bool ray_packer_add(struct ray_packer *p, const char *name, const void *data, si
         return rd_fail(reterr, RD_ERR_INPUT, "a package holds at most %d files", PACKAGE_FILES_MAX);
     if (len > RAY_PACKAGE_MAX - p->bytes) {
         rd_fail(reterr, RD_ERR_INPUT, "the package is over Ray's limit of 100 MiB with %s", name);
-        rd_err_hint(*reterr, "Leave out what the job does not need by a .gitignore, or put data on the "
-                             "shared volume.");
+        rd_err_hint(*reterr,
+                    "Leave out what the job does not need by a .gitignore, or put data on the "
+                    "shared volume.");
         return false;
     }
     if (p->count == p->room) {
@@ -152,7 +153,8 @@ bool ray_packer_finish(struct ray_packer *p, struct ray_package *ret, struct rd_
     for (size_t i = 1; i < p->count; i++) {
         if (strcmp(p->files[i - 1].name, p->files[i].name) == 0) {
             archive_write_free(a);
-            return rd_fail(reterr, RD_ERR_INPUT, "file %s is in the package twice", p->files[i].name);
+            return rd_fail(reterr, RD_ERR_INPUT, "file %s is in the package twice",
+                           p->files[i].name);
         }
     }
     bool ok = archive_write_set_format_zip(a) == ARCHIVE_OK &&

@@ -23,14 +23,16 @@ static bool add_file(struct walk *w, const char *path, const char *name, const s
                      struct rd_err **reterr)
 {
     struct rd_buf data = RD_BUF_INIT(RAY_PACKAGE_MAX);
-    bool ok = rd_file_read(path, RAY_PACKAGE_MAX, &data, reterr) &&
-              ray_packer_add(w->packer, name, data.data, data.len, (st->st_mode & 0111) != 0, reterr);
+    bool ok =
+        rd_file_read(path, RAY_PACKAGE_MAX, &data, reterr) &&
+        ray_packer_add(w->packer, name, data.data, data.len, (st->st_mode & 0111) != 0, reterr);
     rd_buf_clear(&data);
     return ok;
 }
 
 /* A link counts as the file it names, if that lies in the folder. */
-static bool link_stays(const struct walk *w, const char *path, const char *name, struct rd_err **reterr)
+static bool link_stays(const struct walk *w, const char *path, const char *name,
+                       struct rd_err **reterr)
 {
     char real[PATH_MAX];
     size_t len = strlen(w->root);

@@ -54,8 +54,10 @@ static void same_content_same_bytes(void **state)
     static const struct {
         const char *row, *name, *text;
         bool executable;
-    } others[] = {{"content", "a.py", "onE", false}, {"name", "A.py", "one", false},
-                  {"mode", "a.py", "one", true}, {"moved border", "a.pyo", "ne", false}};
+    } others[] = {{"content", "a.py", "onE", false},
+                  {"name", "A.py", "one", false},
+                  {"mode", "a.py", "one", true},
+                  {"moved border", "a.pyo", "ne", false}};
     for (size_t i = 0; i < RD_ARRAY_LEN(others); i++) {
         struct ray_packer *p = ray_packer_new();
         struct ray_package other = {0};
@@ -110,8 +112,8 @@ static void readable(void **state)
 static void bad_names(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "/etc/passwd", "../x", "a/../x", "a//b", "a/", "./a", ".",
-                                      "a\\b", "a\nb", "\xff.txt"};
+    static const char *const bad[] = {"",    "/etc/passwd", "../x", "a/../x", "a//b",    "a/",
+                                      "./a", ".",           "a\\b", "a\nb",   "\xff.txt"};
     struct ray_packer *p = ray_packer_new();
     struct ray_package pkg = {0};
     for (size_t i = 0; i < RD_ARRAY_LEN(bad); i++) {
@@ -142,7 +144,8 @@ static bool skip_pyc(void *ctx, const char *name, bool is_dir)
     return rd_ends_with(name, ".pyc") || (is_dir && rd_streq(name, "sub/cache"));
 }
 
-/* A folder: what skip leaves out stays out, links inside count as files, links outside are refused. */
+/* A folder: what skip leaves out stays out, links inside count as files, links outside are refused.
+ */
 static void folders(void **state)
 {
     (void)state;

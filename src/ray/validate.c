@@ -41,8 +41,7 @@ const json_t *ray_named(const json_t *list, const char *name)
 {
     size_t i;
     json_t *entry;
-    json_array_foreach((json_t *)list, i, entry)
-    {
+    json_array_foreach ((json_t *)list, i, entry) {
         if (strcmp(ray_map_str(entry, "name"), name) == 0)
             return entry;
     }
@@ -80,15 +79,17 @@ static void check_metadata(struct ray_check_ctx *c)
                     RAY_CLUSTER_NAME_MAX);
     /* RFC 1035: as a DNS label, but the first character is a letter. */
     if (!rd_is_dns_label(name, 63) || !islower((unsigned char)*name))
-        ray_problem(c,
-                    "metadata.name: '%s' is not an RFC 1035 label (lower-case letters, digits, '-', "
-                    "beginning with a letter)",
-                    name);
+        ray_problem(
+            c,
+            "metadata.name: '%s' is not an RFC 1035 label (lower-case letters, digits, '-', "
+            "beginning with a letter)",
+            name);
 }
 
 static bool label_word(const char *s, size_t len)
 {
-    if (len == 0 || len > 63 || !isalnum((unsigned char)s[0]) || !isalnum((unsigned char)s[len - 1]))
+    if (len == 0 || len > 63 || !isalnum((unsigned char)s[0]) ||
+        !isalnum((unsigned char)s[len - 1]))
         return false;
     for (size_t i = 0; i < len; i++)
         if (!isalnum((unsigned char)s[i]) && !strchr("-_.", s[i]))
@@ -110,9 +111,9 @@ static void check_labels(struct ray_check_ctx *c, const char *name, const json_t
     const char *key;
     json_t *value;
     if (rd_json_get(group, "rayStartParams", "labels", NULL))
-        ray_problem(c, "group %s: rayStartParams.labels is not supported; use the group's labels", name);
-    json_object_foreach(rd_json_get(group, "labels", NULL), key, value)
-    {
+        ray_problem(c, "group %s: rayStartParams.labels is not supported; use the group's labels",
+                    name);
+    json_object_foreach (rd_json_get(group, "labels", NULL), key, value) {
         const char *text = json_string_value(value);
         if (!label_key(key))
             ray_problem(c, "group %s: label key '%s' is not valid", name, key);
@@ -132,9 +133,9 @@ static void check_start_params(struct ray_check_ctx *c, const char *name, const 
     for (size_t i = 0; i < RD_ARRAY_LEN(sizes); i++)
         sized = sized || *ray_map_str(params, sizes[i]);
     if (sized && json_object_size(rd_json_get(group, "resources", NULL)) > 0)
-        ray_problem(c,
-                    "group %s: sizes are in both rayStartParams and resources; use only one of them",
-                    name);
+        ray_problem(
+            c, "group %s: sizes are in both rayStartParams and resources; use only one of them",
+            name);
     /* Not KubeRay's rule: `ray start` exits on anything else, and the pod crashes in a loop. */
     if (*cpus && strspn(cpus, "0123456789") != strlen(cpus))
         ray_problem(c, "group %s: rayStartParams.num-cpus '%s' is not a whole number", name, cpus);
@@ -143,8 +144,8 @@ static void check_start_params(struct ray_check_ctx *c, const char *name, const 
 /* autoscalerOptions.version v2, or the older way by environment. */
 static bool v2_in_any_way(const struct ray_check_ctx *c)
 {
-    const char *value =
-        ray_map_str(ray_named(json_object_get(c->head_container, "env"), AUTOSCALER_V2_ENV), "value");
+    const char *value = ray_map_str(
+        ray_named(json_object_get(c->head_container, "env"), AUTOSCALER_V2_ENV), "value");
     return c->v2 || strcmp(value, "1") == 0 || strcmp(value, "true") == 0;
 }
 
@@ -161,8 +162,8 @@ static void check_group_autoscaling(struct ray_check_ctx *c, const json_t *group
         const char *version = ray_map_str(c->spec, "rayVersion");
         int order = *version ? ray_version_compare(version, 2, 56) : -2;
         if (order < 0)
-            ray_problem(c, "group %s: priority needs rayVersion 2.56.0 or later, and it is '%s'", name,
-                        version);
+            ray_problem(c, "group %s: priority needs rayVersion 2.56.0 or later, and it is '%s'",
+                        name, version);
         else if (!v2_in_any_way(c))
             ray_problem(c, "group %s: priority needs autoscalerOptions.version: v2", name);
     }
@@ -196,8 +197,7 @@ static void check_groups(struct ray_check_ctx *c)
     size_t i;
     json_t *group;
     struct rd_strv seen = {0};
-    json_array_foreach((json_t *)c->groups, i, group)
-    {
+    json_array_foreach ((json_t *)c->groups, i, group) {
         const char *name = ray_group_name(group);
         if (!ray_first_container(group))
             ray_problem(c, "group %s: its pod template has no container", name);
@@ -218,7 +218,8 @@ static void check_restart_policy(struct ray_check_ctx *c, const char *name, cons
 {
     const char *policy = rd_json_str(group, "template", "spec", "restartPolicy", NULL);
     if (policy && *policy && strcmp(policy, "Never") != 0)
-        ray_problem(c, "group %s: restartPolicy is %s; autoscaler v2 needs Never or none", name, policy);
+        ray_problem(c, "group %s: restartPolicy is %s; autoscaler v2 needs Never or none", name,
+                    policy);
 }
 
 static void check_autoscaler(struct ray_check_ctx *c)
@@ -234,7 +235,7 @@ static void check_autoscaler(struct ray_check_ctx *c)
                        " are set; use only the former");
     if (c->autoscaling && c->v2) {
         check_restart_policy(c, "head", c->head);
-        json_array_foreach((json_t *)c->groups, i, group)
+        json_array_foreach ((json_t *)c->groups, i, group)
             check_restart_policy(c, ray_group_name(group), group);
     }
     if (rd_json_path_int(c->options, "idleTimeoutSeconds", 0) < 0)

@@ -1,7 +1,7 @@
 /* KubeRay's own rules for a RayCluster, checked before it is sent. The operator applies them in its
- * reconcile loop: the API server answers 201, one Warning event appears, and nothing happens. Beside
- * them: a repeated groupName, which only the optional webhook sees, and num-cpus that `ray start`
- * would refuse.
+ * reconcile loop: the API server answers 201, one Warning event appears, and nothing happens.
+ * Beside them: a repeated groupName, which only the optional webhook sees, and num-cpus that `ray
+ * start` would refuse.
  *
  * Source of the facts: ray-operator/controllers/ray/utils/validation.go of KubeRay 1.7.0. */
 #ifndef RD_RAY_VALIDATE_H
@@ -20,8 +20,8 @@ struct ray_gates {
     bool no_group_suspend; /* RayJobDeletionPolicy switched off */
 };
 
-/* True when nothing is wrong; else each problem is added as one sentence that names the field. Never
- * fails on odd JSON: what the CRD's schema refuses is left to the API server. */
+/* True when nothing is wrong; else each problem is added as one sentence that names the field.
+ * Never fails on odd JSON: what the CRD's schema refuses is left to the API server. */
 bool ray_validate_cluster(const json_t *cluster, struct ray_gates gates, struct rd_strv *problems);
 
 #endif

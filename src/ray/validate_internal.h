@@ -8,8 +8,8 @@ struct ray_check_ctx {
     struct ray_gates gates;
     struct rd_strv *problems;
     const json_t *cluster, *spec, *annotations, *groups, *options; /* options: autoscalerOptions */
-    const json_t *head, *head_container;                           /* the Ray container is index 0 */
-    bool autoscaling, v2;                                          /* v2: by autoscalerOptions.version */
+    const json_t *head, *head_container; /* the Ray container is index 0 */
+    bool autoscaling, v2;                /* v2: by autoscalerOptions.version */
 };
 
 void ray_problem(struct ray_check_ctx *c, const char *fmt, ...) RD_PRINTF(2, 3);

@@ -30,18 +30,20 @@ static void check_rocksdb(struct ray_check_ctx *c, const json_t *ft)
     for (i = 0; i < RD_ARRAY_LEN(redis_only); i++) {
         const json_t *v = json_object_get(ft, redis_only[i]);
         if (v && !(json_is_string(v) && !*json_string_value(v)))
-            ray_problem(c, "gcsFaultToleranceOptions.%s does not go with backend rocksdb", redis_only[i]);
+            ray_problem(c, "gcsFaultToleranceOptions.%s does not go with backend rocksdb",
+                        redis_only[i]);
     }
     if (*ray_map_str(storage, "claimName") &&
         (json_object_get(storage, "size") || json_object_get(storage, "storageClassName") ||
          json_array_size(json_object_get(storage, "accessModes")) > 0))
-        ray_problem(c, "gcsFaultToleranceOptions.storage: claimName excludes size, storageClassName and "
-                       "accessModes");
+        ray_problem(
+            c, "gcsFaultToleranceOptions.storage: claimName excludes size, storageClassName and "
+               "accessModes");
     if (head_env(c, "RAY_gcs_storage") || head_env(c, "RAY_gcs_storage_path"))
-        ray_problem(c, "head: RAY_gcs_storage and RAY_gcs_storage_path are KubeRay's own with backend "
-                       "rocksdb");
-    json_array_foreach(json_object_get(c->head_container, "volumeMounts"), i, entry)
-    {
+        ray_problem(c,
+                    "head: RAY_gcs_storage and RAY_gcs_storage_path are KubeRay's own with backend "
+                    "rocksdb");
+    json_array_foreach (json_object_get(c->head_container, "volumeMounts"), i, entry) {
         if (strcmp(ray_map_str(entry, "name"), "gcs-storage") == 0 ||
             strcmp(ray_map_str(entry, "mountPath"), "/data/gcs") == 0)
             ray_problem(c, "head: the mount gcs-storage at /data/gcs is KubeRay's own with backend "
@@ -58,20 +60,25 @@ void ray_check_fault_tolerance(struct ray_check_ctx *c)
     const char *annotation = ray_map_str(c->annotations, FT_ANNOTATION);
     bool options = json_is_object(ft);
     if (options && *annotation)
-        ray_problem(c, "annotation " FT_ANNOTATION " and gcsFaultToleranceOptions are both set; use only "
+        ray_problem(c, "annotation " FT_ANNOTATION
+                       " and gcsFaultToleranceOptions are both set; use only "
                        "the latter");
     if (!options && strcasecmp(annotation, "true") != 0 && head_env(c, "RAY_REDIS_ADDRESS"))
         ray_problem(c, "head: RAY_REDIS_ADDRESS without gcsFaultToleranceOptions");
     if (options) {
         if (*ray_map_str(params, "redis-password"))
-            ray_problem(c, "head: rayStartParams.redis-password with gcsFaultToleranceOptions; use its "
-                           "redisPassword");
+            ray_problem(
+                c, "head: rayStartParams.redis-password with gcsFaultToleranceOptions; use its "
+                   "redisPassword");
         if (head_env(c, "REDIS_PASSWORD"))
-            ray_problem(c, "head: REDIS_PASSWORD with gcsFaultToleranceOptions; use its redisPassword");
+            ray_problem(
+                c, "head: REDIS_PASSWORD with gcsFaultToleranceOptions; use its redisPassword");
         if (head_env(c, "RAY_REDIS_ADDRESS"))
-            ray_problem(c, "head: RAY_REDIS_ADDRESS with gcsFaultToleranceOptions; use its redisAddress");
+            ray_problem(
+                c, "head: RAY_REDIS_ADDRESS with gcsFaultToleranceOptions; use its redisAddress");
         if (*ray_map_str(c->annotations, FT_NAMESPACE_ANNOTATION))
-            ray_problem(c, "annotation " FT_NAMESPACE_ANNOTATION " with gcsFaultToleranceOptions; use its "
+            ray_problem(c, "annotation " FT_NAMESPACE_ANNOTATION
+                           " with gcsFaultToleranceOptions; use its "
                            "externalStorageNamespace");
         if (strcmp(ray_map_str(ft, "backend"), "rocksdb") == 0)
             check_rocksdb(c, ft);
@@ -79,7 +86,8 @@ void ray_check_fault_tolerance(struct ray_check_ctx *c)
             ray_problem(c, "gcsFaultToleranceOptions.storage only goes with backend rocksdb");
     }
     if (*ray_map_str(params, "redis-username") || head_env(c, "REDIS_USERNAME"))
-        ray_problem(c, "head: a redis user name is set; use gcsFaultToleranceOptions.redisUsername");
+        ray_problem(c,
+                    "head: a redis user name is set; use gcsFaultToleranceOptions.redisUsername");
 }
 
 /* ---- authOptions ---- */
@@ -100,26 +108,32 @@ void ray_check_auth(struct ray_check_ctx *c)
     }
     int order = ray_version_compare(version, 2, 52);
     if (order < 0) {
-        ray_problem(c, "authOptions.mode: token needs rayVersion 2.52.0 or later, and it is '%s'", version);
+        ray_problem(c, "authOptions.mode: token needs rayVersion 2.52.0 or later, and it is '%s'",
+                    version);
         return;
     }
     if (by_kubernetes && ray_version_compare(version, 2, 55) < 0)
-        ray_problem(c, "authOptions.enableK8sTokenAuth needs rayVersion 2.55.0 or later, and it is '%s'",
-                    version);
+        ray_problem(
+            c, "authOptions.enableK8sTokenAuth needs rayVersion 2.55.0 or later, and it is '%s'",
+            version);
     if (by_kubernetes && *ray_map_str(auth, "secretName"))
         ray_problem(c, "authOptions: enableK8sTokenAuth and secretName are both set");
 }
 
 /* ---- networkPolicy ---- */
 
-static void check_rules(struct ray_check_ctx *c, const char *where, const json_t *rules, const char *mode)
+static void check_rules(struct ray_check_ctx *c, const char *where, const json_t *rules,
+                        const char *mode)
 {
-    if (strcmp(mode, "DenyAllEgress") == 0 && json_array_size(json_object_get(rules, "ingressRules")) > 0)
-        ray_problem(c, "networkPolicy.%s.ingressRules with mode %s, which does not restrict ingress", where,
-                    mode);
-    if (strcmp(mode, "DenyAllIngress") == 0 && json_array_size(json_object_get(rules, "egressRules")) > 0)
-        ray_problem(c, "networkPolicy.%s.egressRules with mode %s, which does not restrict egress", where,
-                    mode);
+    if (strcmp(mode, "DenyAllEgress") == 0 &&
+        json_array_size(json_object_get(rules, "ingressRules")) > 0)
+        ray_problem(c,
+                    "networkPolicy.%s.ingressRules with mode %s, which does not restrict ingress",
+                    where, mode);
+    if (strcmp(mode, "DenyAllIngress") == 0 &&
+        json_array_size(json_object_get(rules, "egressRules")) > 0)
+        ray_problem(c, "networkPolicy.%s.egressRules with mode %s, which does not restrict egress",
+                    where, mode);
 }
 
 void ray_check_network_policy(struct ray_check_ctx *c)
@@ -135,15 +149,13 @@ void ray_check_network_policy(struct ray_check_ctx *c)
         ray_problem(c, "networkPolicy needs the feature gate RayClusterNetworkPolicy");
     check_rules(c, "head", json_object_get(policy, "head"), mode);
     check_rules(c, "worker", json_object_get(policy, "worker"), mode);
-    json_array_foreach((json_t *)c->groups, i, entry)
-    {
+    json_array_foreach ((json_t *)c->groups, i, entry) {
         const char *name = ray_group_name(entry);
         if (!rd_is_dns_label(name, 63))
             ray_problem(c, "group %s: with networkPolicy its name must be a DNS label", name);
         rd_strv_add(&names, name);
     }
-    json_array_foreach(json_object_get(policy, "workerGroups"), i, entry)
-    {
+    json_array_foreach (json_object_get(policy, "workerGroups"), i, entry) {
         const char *name = ray_group_name(entry);
         RD_AUTOFREE char *where = rd_asprintf("workerGroups[%s]", name);
         check_rules(c, where, entry, mode);
@@ -165,11 +177,11 @@ static void check_tls_place(struct ray_check_ctx *c, const char *where, const js
     for (i = 0; i < RD_ARRAY_LEN(own); i++)
         if (ray_named(env, own[i]))
             ray_problem(c, "%s: %s is KubeRay's own with tlsOptions", where, own[i]);
-    json_array_foreach((json_t *)mounts, i, mount)
-    {
+    json_array_foreach ((json_t *)mounts, i, mount) {
         if (strcmp(ray_map_str(mount, "name"), "ray-tls") == 0 ||
             strcmp(ray_map_str(mount, "mountPath"), "/etc/ray/tls") == 0)
-            ray_problem(c, "%s: the mount ray-tls at /etc/ray/tls is KubeRay's own with tlsOptions", where);
+            ray_problem(c, "%s: the mount ray-tls at /etc/ray/tls is KubeRay's own with tlsOptions",
+                        where);
     }
 }
 
@@ -188,8 +200,7 @@ void ray_check_tls(struct ray_check_ctx *c)
         return;
     check_tls_place(c, "head", json_object_get(c->head_container, "env"),
                     json_object_get(c->head_container, "volumeMounts"));
-    json_array_foreach((json_t *)c->groups, i, group)
-    {
+    json_array_foreach ((json_t *)c->groups, i, group) {
         const json_t *container = ray_first_container(group);
         RD_AUTOFREE char *where = rd_asprintf("group %s", ray_group_name(group));
         check_tls_place(c, where, json_object_get(container, "env"),
@@ -207,10 +218,12 @@ static bool env_given(const json_t *env, const char *name)
     return *ray_map_str(entry, "value") || json_is_object(json_object_get(entry, "valueFrom"));
 }
 
-static void need_env(struct ray_check_ctx *c, const json_t *env, const char *backend, const char *name)
+static void need_env(struct ray_check_ctx *c, const json_t *env, const char *backend,
+                     const char *name)
 {
     if (!env_given(env, name))
-        ray_problem(c, "historyServerOptions.collectorOptions.env: %s is needed for %s", name, backend);
+        ray_problem(c, "historyServerOptions.collectorOptions.env: %s is needed for %s", name,
+                    backend);
 }
 
 static void check_azure(struct ray_check_ctx *c, const json_t *env)
@@ -228,15 +241,17 @@ static void check_azure(struct ray_check_ctx *c, const json_t *env)
 
 static void check_collector(struct ray_check_ctx *c, const json_t *collector)
 {
-    static const char *const own[] = {"POD_IP",   "FQ_RAY_IP",  "RAY_CLUSTER_NAME", "RAY_CLUSTER_NAMESPACE",
-                                      "RAY_ROLE", "OWNER_KIND", "OWNER_NAME",       "EVENTS_PORT"};
+    static const char *const own[] = {
+        "POD_IP",   "FQ_RAY_IP",  "RAY_CLUSTER_NAME", "RAY_CLUSTER_NAMESPACE",
+        "RAY_ROLE", "OWNER_KIND", "OWNER_NAME",       "EVENTS_PORT"};
     const json_t *env = json_object_get(collector, "env");
     const char *backend = ray_map_str(ray_named(env, "STORAGE_BACKEND"), "value");
     if (!*ray_map_str(collector, "image"))
         ray_problem(c, "historyServerOptions.collectorOptions.image must be set");
     for (size_t i = 0; i < RD_ARRAY_LEN(own); i++)
         if (ray_named(env, own[i]))
-            ray_problem(c, "historyServerOptions.collectorOptions.env: %s is KubeRay's own", own[i]);
+            ray_problem(c, "historyServerOptions.collectorOptions.env: %s is KubeRay's own",
+                        own[i]);
     if (!*backend)
         ray_problem(c, "historyServerOptions.collectorOptions.env: STORAGE_BACKEND must be set");
     if (strcasecmp(backend, "GCS") == 0) {
@@ -272,8 +287,7 @@ void ray_check_history(struct ray_check_ctx *c)
     check_collector(c, collector);
     if (ray_named(rd_json_get(c->head, "template", "spec", "containers", NULL), sidecar))
         ray_problem(c, "head: a container is named %s, which is KubeRay's own", sidecar);
-    json_array_foreach((json_t *)c->groups, i, group)
-    {
+    json_array_foreach ((json_t *)c->groups, i, group) {
         if (ray_named(rd_json_get(group, "template", "spec", "containers", NULL), sidecar))
             ray_problem(c, "group %s: a container is named %s, which is KubeRay's own",
                         ray_group_name(group), sidecar);

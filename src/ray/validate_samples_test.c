@@ -1,5 +1,5 @@
-/* KubeRay's own samples (KUBERAY_SAMPLES names config/samples of its source): every RayCluster among
- * them, also those inside RayJob and RayService, is accepted with the gates that it needs. */
+/* KubeRay's own samples (KUBERAY_SAMPLES names config/samples of its source): every RayCluster
+ * among them, also those inside RayJob and RayService, is accepted with the gates that it needs. */
 #include "base/test.h"
 
 #include <dirent.h>
@@ -32,15 +32,17 @@ static void judge(const char *file, const char *name, json_t *annotations, json_
 
 static void judge_object(const char *file, const json_t *object)
 {
-    static const char *const where[] = {"RayCluster", "spec", "RayJob", "spec.rayClusterSpec", "RayService",
-                                        "spec.rayClusterConfig", "RayCronJob",
-                                        "spec.jobTemplate.rayClusterSpec"};
+    static const char *const where[] = {"RayCluster", "spec",
+                                        "RayJob",     "spec.rayClusterSpec",
+                                        "RayService", "spec.rayClusterConfig",
+                                        "RayCronJob", "spec.jobTemplate.rayClusterSpec"};
     const char *kind = rd_json_str(object, "kind", NULL);
     const char *name = rd_json_str(object, "metadata", "name", NULL);
     for (size_t i = 0; i < RD_ARRAY_LEN(where); i += 2) {
         json_t *spec = rd_json_path(object, where[i + 1]);
         if (rd_streq(kind, where[i]) && spec)
-            judge(file, name ? name : "generated", rd_json_path(object, "metadata.annotations"), spec);
+            judge(file, name ? name : "generated", rd_json_path(object, "metadata.annotations"),
+                  spec);
     }
 }
 

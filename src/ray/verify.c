@@ -21,10 +21,10 @@ bool ray_verify_package(const char *program, size_t len, const struct ray_verify
                         struct ray_package *ret, struct rd_err **reterr)
 {
     RD_AUTOJSON json_t *expect = rd_json_pack(
-        "{s:i, s:f, s:f, s:b, s:o, s:o, s:b, s:o, s:i}", "nodes", e->nodes, "cpus", e->cpus, "gpus", e->gpus,
-        "gpu_autoscale", (int)e->gpu_autoscale, "shared_path", optional(e->shared_path), "shared_skip",
-        optional(e->shared_skip), "spill", (int)e->spill, "spill_skip", optional(e->spill_skip), "wait_s",
-        (int)(e->wait_s ? e->wait_s : VERIFY_WAIT_S));
+        "{s:i, s:f, s:f, s:b, s:o, s:o, s:b, s:o, s:i}", "nodes", e->nodes, "cpus", e->cpus, "gpus",
+        e->gpus, "gpu_autoscale", (int)e->gpu_autoscale, "shared_path", optional(e->shared_path),
+        "shared_skip", optional(e->shared_skip), "spill", (int)e->spill, "spill_skip",
+        optional(e->spill_skip), "wait_s", (int)(e->wait_s ? e->wait_s : VERIFY_WAIT_S));
     RD_AUTOFREE char *text = rd_json_dump(expect);
     struct ray_packer *p = ray_packer_new();
     bool ok = ray_packer_add(p, "verify.py", program, len, false, reterr) &&
@@ -96,7 +96,8 @@ void ray_verify_log_feed(struct ray_verify_log *v, const char *data, size_t len)
     for (size_t i = 0; i < len; i++) {
         if (data[i] == '\n')
             line_ends(v);
-        else if (data[i] != '\0' && v->line.len < VERIFY_LINE_MAX) /* the rest of a longer line is dropped */
+        else if (data[i] != '\0' &&
+                 v->line.len < VERIFY_LINE_MAX) /* the rest of a longer line is dropped */
             rd_buf_putc(&v->line, data[i]);
     }
 }

@@ -6,7 +6,8 @@
 
 static struct rd_buf heard;
 
-static void on_check(struct ray_verify_log *v, enum ray_check_word word, const char *name, const char *detail)
+static void on_check(struct ray_verify_log *v, enum ray_check_word word, const char *name,
+                     const char *detail)
 {
     (void)v;
     rd_buf_printf(&heard, "[%d|%s|%s]", word, name, detail);
@@ -27,12 +28,14 @@ static void lines(void **state)
         unsigned pass, fail, skip;
         bool summary;
     } rows[] = {
-        {"all kinds", "hello\nPASS cpus: 2 of 2\nFAIL sum: 1 != 2: odd\r\nSKIP gpu: none\n"
-                      "RAYDEPLOY-VERIFY {\"pass\":1,\"fail\":1,\"skip\":1}\n",
+        {"all kinds",
+         "hello\nPASS cpus: 2 of 2\nFAIL sum: 1 != 2: odd\r\nSKIP gpu: none\n"
+         "RAYDEPLOY-VERIFY {\"pass\":1,\"fail\":1,\"skip\":1}\n",
          "(hello)[0|cpus|2 of 2][1|sum|1 != 2: odd][2|gpu|none]", 1, 1, 1, true},
-        {"counts differ", "PASS a: b\nRAYDEPLOY-VERIFY {\"pass\":2,\"fail\":0,\"skip\":0}\n", "[0|a|b]", 1, 0,
-         0, false},
-        {"nothing passed", "RAYDEPLOY-VERIFY {\"pass\":0,\"fail\":0,\"skip\":0}\n", "", 0, 0, 0, false},
+        {"counts differ", "PASS a: b\nRAYDEPLOY-VERIFY {\"pass\":2,\"fail\":0,\"skip\":0}\n",
+         "[0|a|b]", 1, 0, 0, false},
+        {"nothing passed", "RAYDEPLOY-VERIFY {\"pass\":0,\"fail\":0,\"skip\":0}\n", "", 0, 0, 0,
+         false},
         {"no closing line", "PASS a: b", "[0|a|b]", 1, 0, 0, false},
         {"broken closing line", "PASS a: b\nRAYDEPLOY-VERIFY {", "[0|a|b]", 1, 0, 0, false},
         {"not a check", "PASS\nPASSED a: b\nPASS two words: x\nPASS : y\nxPASS a: b\n",

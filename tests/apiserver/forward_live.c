@@ -1,5 +1,5 @@
-/* Port-forwards through a real API server and a kubelet's own port-forward code. The pods are played;
- * the rig sends their ports to servers in this process (`scripts/rig forward`). */
+/* Port-forwards through a real API server and a kubelet's own port-forward code. The pods are
+ * played; the rig sends their ports to servers in this process (`scripts/rig forward`). */
 #include "live.h"
 
 #include "base/encode.h"
@@ -155,8 +155,8 @@ static unsigned server_open(void)
 
 static void rig_forward(const char *pod, unsigned port, unsigned to)
 {
-    RD_AUTOFREE char *command =
-        rd_asprintf("\"$RIG_SCRIPT\" forward %s/%s %u 127.0.0.1:%u >/dev/null", live->ns, pod, port, to);
+    RD_AUTOFREE char *command = rd_asprintf(
+        "\"$RIG_SCRIPT\" forward %s/%s %u 127.0.0.1:%u >/dev/null", live->ns, pod, port, to);
     if (system(command) != 0)
         fail_msg("%s", command);
 }
@@ -167,10 +167,11 @@ static void pod_apply(const char *name, const char *app)
 {
     json_decref(live_apply(
         live,
-        rd_json_pack("{s:s, s:s, s:{s:s, s:s, s:{s:s}}, s:{s:i, s:[{s:s, s:s, s:[{s:s, s:i}]}]}}", "apiVersion",
-                     "v1", "kind", "Pod", "metadata", "name", name, "namespace", live->ns, "labels", "app", app,
-                     "spec", "terminationGracePeriodSeconds", 0, "containers", "name", "c", "image", "img",
-                     "ports", "name", "web", "containerPort", 8265),
+        rd_json_pack("{s:s, s:s, s:{s:s, s:s, s:{s:s}}, s:{s:i, s:[{s:s, s:s, s:[{s:s, s:i}]}]}}",
+                     "apiVersion", "v1", "kind", "Pod", "metadata", "name", name, "namespace",
+                     live->ns, "labels", "app", app, "spec", "terminationGracePeriodSeconds", 0,
+                     "containers", "name", "c", "image", "img", "ports", "name", "web",
+                     "containerPort", 8265),
         NULL, false));
 }
 
@@ -212,7 +213,8 @@ struct trial {
 
 static int dial(const struct trial *t)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(t->port),
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons(t->port),
                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval limit = {.tv_sec = 60};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -299,8 +301,8 @@ static void trial_clear(struct trial *t)
 static void check_count(const char *what, size_t got, size_t want, const struct trial *t)
 {
     if (got != want)
-        fail_msg("%s: %zu, not %zu (%s; %s)", what, got, want, t->last ? t->last->message : "no error",
-                 t->notes);
+        fail_msg("%s: %zu, not %zu (%s; %s)", what, got, want,
+                 t->last ? t->last->message : "no error", t->notes);
 }
 
 /* ---- Clients ---- */
@@ -399,8 +401,8 @@ static int close_live(void **state)
     return 0;
 }
 
-/* The same bytes through kubectl's port-forward to the same pod; for the eye, nothing is asserted about
- * speed. */
+/* The same bytes through kubectl's port-forward to the same pod; for the eye, nothing is asserted
+ * about speed. */
 static void through_kubectl(const char *what, void (*client)(struct trial *t))
 {
     struct trial t = {.count = BULK};
@@ -411,8 +413,8 @@ static void through_kubectl(const char *what, void (*client)(struct trial *t))
     if (pid == 0) {
         dup2(out[1], 1);
         close(out[0]);
-        execl(getenv("RIG_KUBECTL"), "kubectl", "--kubeconfig", getenv("RIG_KUBECONFIG"), "-n", live->ns,
-              "port-forward", "pod/one", ":8265", (char *)NULL);
+        execl(getenv("RIG_KUBECTL"), "kubectl", "--kubeconfig", getenv("RIG_KUBECONFIG"), "-n",
+              live->ns, "port-forward", "pod/one", ":8265", (char *)NULL);
         _exit(127);
     }
     close(out[1]);
@@ -437,7 +439,8 @@ static void through_kubectl(const char *what, void (*client)(struct trial *t))
 static void test_bulk(void **state)
 {
     (void)state;
-    struct trial down = {.client = client_download, .pod = "one", .remote_port = 8265, .count = BULK};
+    struct trial down = {
+        .client = client_download, .pod = "one", .remote_port = 8265, .count = BULK};
     struct trial up = {.client = client_upload, .pod = "one", .remote_port = 8265, .count = BULK};
     trial_run(&down);
     check_count("downloaded", down.right, BULK, &down);
@@ -465,7 +468,8 @@ static void test_half_close(void **state)
     trial_clear(&t);
 }
 
-/* An answer that is cut in the middle arrives up to the cut and does not end as if it were whole. */
+/* An answer that is cut in the middle arrives up to the cut and does not end as if it were whole.
+ */
 static void test_cut(void **state)
 {
     (void)state;
@@ -565,7 +569,8 @@ static void test_forbidden(void **state)
     if (t.last->kind != RD_ERR_CREDENTIALS)
         fail_msg("%s: %s", rd_err_kind_name(t.last->kind), t.last->message);
     trial_clear(&t);
-    struct trial s = {.client = client_name, .selector = "app=x", .remote_port = 8265, .k8s = nobody};
+    struct trial s = {
+        .client = client_name, .selector = "app=x", .remote_port = 8265, .k8s = nobody};
     trial_run(&s);
     assert_non_null(s.ended);
     if (s.ended->kind != RD_ERR_CREDENTIALS)
@@ -579,9 +584,9 @@ static unsigned twin_port;
 static void client_pod_replaced(struct trial *t)
 {
     ask(t, "NAME\n", false, t->answer, sizeof(t->answer));
-    RD_AUTOFREE char *command = rd_asprintf(
-        "\"$RIG_KUBECTL\" --kubeconfig \"$RIG_KUBECONFIG\" -n %s delete pod twin-b --wait=true >/dev/null",
-        live->ns);
+    RD_AUTOFREE char *command = rd_asprintf("\"$RIG_KUBECTL\" --kubeconfig \"$RIG_KUBECONFIG\" -n "
+                                            "%s delete pod twin-b --wait=true >/dev/null",
+                                            live->ns);
     t->err = system(command);
     ask(t, "NAME\n", false, t->answer2, sizeof(t->answer2));
 }
@@ -612,17 +617,19 @@ static void test_selector(void **state)
     trial_clear(&t);
 }
 
-/* A Service's port by the name of the pod's port; a port it does not have is refused with a list. */
+/* A Service's port by the name of the pod's port; a port it does not have is refused with a list.
+ */
 static void test_service(void **state)
 {
     (void)state;
-    json_decref(live_apply(
-        live,
-        rd_json_pack("{s:s, s:s, s:{s:s, s:s}, s:{s:{s:s}, s:[{s:i, s:s}]}}", "apiVersion", "v1", "kind",
-                     "Service", "metadata", "name", "svc", "namespace", live->ns, "spec", "selector", "app",
-                     "bulk", "ports", "port", 80, "targetPort", "web"),
-        NULL, false));
-    struct trial t = {.client = client_download, .service = "svc", .remote_port = 80, .count = 1000};
+    json_decref(live_apply(live,
+                           rd_json_pack("{s:s, s:s, s:{s:s, s:s}, s:{s:{s:s}, s:[{s:i, s:s}]}}",
+                                        "apiVersion", "v1", "kind", "Service", "metadata", "name",
+                                        "svc", "namespace", live->ns, "spec", "selector", "app",
+                                        "bulk", "ports", "port", 80, "targetPort", "web"),
+                           NULL, false));
+    struct trial t = {
+        .client = client_download, .service = "svc", .remote_port = 80, .count = 1000};
     trial_run(&t);
     check_count("through the service", t.right, 1000, &t);
     trial_clear(&t);
@@ -636,11 +643,11 @@ static void test_service(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bulk),        cmocka_unit_test(test_half_close),
-        cmocka_unit_test(test_cut),         cmocka_unit_test(test_many),
-        cmocka_unit_test(test_refused),     cmocka_unit_test(test_opens_later),
-        cmocka_unit_test(test_no_pod),      cmocka_unit_test(test_forbidden),
-        cmocka_unit_test(test_selector),    cmocka_unit_test(test_service),
+        cmocka_unit_test(test_bulk),     cmocka_unit_test(test_half_close),
+        cmocka_unit_test(test_cut),      cmocka_unit_test(test_many),
+        cmocka_unit_test(test_refused),  cmocka_unit_test(test_opens_later),
+        cmocka_unit_test(test_no_pod),   cmocka_unit_test(test_forbidden),
+        cmocka_unit_test(test_selector), cmocka_unit_test(test_service),
     };
     if (!getenv("RIG_KUBECONFIG") || !getenv("RIG_SCRIPT")) {
         printf("SKIP: RIG_KUBECONFIG or RIG_SCRIPT is not set\n");

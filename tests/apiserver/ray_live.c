@@ -1,5 +1,5 @@
-/* Ray's dashboard and Jobs API on the rig: a RayCluster made by the real operator, whose pods the rig
- * mirrors with a real Ray, reached through our own port-forward with its token. */
+/* Ray's dashboard and Jobs API on the rig: a RayCluster made by the real operator, whose pods the
+ * rig mirrors with a real Ray, reached through our own port-forward with its token. */
 #include "live.h"
 #include "middle.h"
 
@@ -20,8 +20,10 @@ static struct live *live;
 /* ---- A cluster of one head and one worker ---- */
 
 #define MOUNT "\"volumeMounts\":[{\"name\":\"shared\",\"mountPath\":\"/mnt/shared\"}],"
-#define VOLUME "\"volumes\":[{\"name\":\"shared\",\"persistentVolumeClaim\":{\"claimName\":\"shared\"}}],"
-#define SIZE "\"image\":\"rayproject/ray:x\",\"resources\":{\"limits\":{\"cpu\":\"1\",\"memory\":\"2Gi\"}}"
+#define VOLUME                                                                                     \
+    "\"volumes\":[{\"name\":\"shared\",\"persistentVolumeClaim\":{\"claimName\":\"shared\"}}],"
+#define SIZE                                                                                       \
+    "\"image\":\"rayproject/ray:x\",\"resources\":{\"limits\":{\"cpu\":\"1\",\"memory\":\"2Gi\"}}"
 #define STORE "\"object-store-memory\":\"120000000\""
 
 static const char claim_text[] =
@@ -30,13 +32,16 @@ static const char claim_text[] =
     "\"resources\":{\"requests\":{\"storage\":\"1Gi\"}}}}";
 
 static const char cluster_text[] =
-    "{\"apiVersion\":\"ray.io/v1\",\"kind\":\"RayCluster\",\"metadata\":{\"name\":\"small\"},\"spec\":{"
+    "{\"apiVersion\":\"ray.io/"
+    "v1\",\"kind\":\"RayCluster\",\"metadata\":{\"name\":\"small\"},\"spec\":{"
     "\"authOptions\":{\"mode\":\"token\"},"
-    "\"headGroupSpec\":{\"rayStartParams\":{\"num-cpus\":\"1\"," STORE "},\"template\":{\"spec\":{" VOLUME
-    "\"containers\":[{\"name\":\"ray-head\"," MOUNT "\"env\":[{\"name\":\"RAY_object_spilling_config\","
+    "\"headGroupSpec\":{\"rayStartParams\":{\"num-cpus\":\"1\"," STORE
+    "},\"template\":{\"spec\":{" VOLUME "\"containers\":[{\"name\":\"ray-head\"," MOUNT
+    "\"env\":[{\"name\":\"RAY_object_spilling_config\","
     "\"value\":\"{\\\"type\\\":\\\"filesystem\\\",\\\"params\\\":{\\\"directory_path\\\":"
     "\\\"/mnt/shared/spill\\\"}}\"}]," SIZE "}]}}},"
-    "\"workerGroupSpecs\":[{\"groupName\":\"cpu\",\"replicas\":1,\"minReplicas\":1,\"maxReplicas\":1,"
+    "\"workerGroupSpecs\":[{\"groupName\":\"cpu\",\"replicas\":1,\"minReplicas\":1,\"maxReplicas\":"
+    "1,"
     "\"rayStartParams\":{" STORE "},\"template\":{\"spec\":{" VOLUME
     "\"containers\":[{\"name\":\"ray-worker\"," MOUNT SIZE "}]}}}]}}";
 
@@ -82,7 +87,7 @@ struct trial {
     struct op op;
     struct ray_dashboard dash;
     void (*begin)(struct trial *t);
-    struct op *child; /* ends the trial */
+    struct op *child;              /* ends the trial */
     void (*tick)(struct trial *t); /* every 50 ms; NULL */
     bool begun;
     struct ray_call call;
@@ -195,7 +200,8 @@ static void test_token(void **state)
     trial_clear(&t);
 }
 
-static void on_check(struct ray_verify_log *v, enum ray_check_word word, const char *name, const char *detail)
+static void on_check(struct ray_verify_log *v, enum ray_check_word word, const char *name,
+                     const char *detail)
 {
     static const char *const words[] = {"PASS", "FAIL", "SKIP"};
     (void)v;
@@ -243,8 +249,8 @@ static void test_verify(void **state)
     (void)state;
     struct rd_buf program = RD_BUF_INIT((size_t)1 << 20);
     struct rd_err *err = NULL;
-    struct ray_verify_expect e = {.nodes = 2, .cpus = 2, .shared_path = "/mnt/shared", .spill = true,
-                                  .wait_s = 120};
+    struct ray_verify_expect e = {
+        .nodes = 2, .cpus = 2, .shared_path = "/mnt/shared", .spill = true, .wait_s = 120};
     if (!rd_file_read("templates/job/verify.py", program.max, &program, &err))
         fail_msg("%s", err->message);
     for (int turn = 0; turn < 2; turn++) {
@@ -322,7 +328,8 @@ static void test_log_with_cuts(void **state)
     }
     rd_sha256_final(h, want);
     run_init(&t, "long-log",
-             "python -c \"for i in range(100000): print('line %d \xe2\x82\xac \\\"quoted\\\" \\\\\\\\ \\t end' % i, "
+             "python -c \"for i in range(100000): print('line %d \xe2\x82\xac \\\"quoted\\\" "
+             "\\\\\\\\ \\t end' % i, "
              "flush=i % 100 == 0)\"");
     rd_buf_init(&t.log, (size_t)64 << 20);
     t.tick = cut;

@@ -28,7 +28,8 @@ static void read_answer(const char *text, size_t len)
     RD_ASSERT(a.state != WS_ANSWER_BAD || a.problem);
     RD_ASSERT(strcmp(rd_buf_str(&a.body), rd_buf_str(&b.body)) == 0);
     ws_answer_end(&a);
-    RD_ASSERT(a.state == WS_ANSWER_REFUSED || a.state == WS_ANSWER_OPEN || a.state == WS_ANSWER_BAD);
+    RD_ASSERT(a.state == WS_ANSWER_REFUSED || a.state == WS_ANSWER_OPEN ||
+              a.state == WS_ANSWER_BAD);
     ws_answer_clear(&a);
     ws_answer_clear(&b);
 }
