@@ -305,19 +305,27 @@ static void upload(struct gcp_call *c)
 #define B "/storage/v1/b"
 
 static const struct gcp_route routes[] = {
-    {"POST", B, create, NULL, "StBucket", "project predefinedAcl projection"},
-    {"GET", B, list, NULL, NULL, "project prefix maxResults pageToken projection"},
+    {"POST", B, create, NULL, "StBucket",
+     "project predefinedAcl predefinedDefaultObjectAcl projection "
+     "enableObjectRetention"},
+    {"GET", B, list, NULL, NULL,
+     "project prefix maxResults pageToken projection softDeleted "
+     "returnPartialSuccess"},
     {"GET", B "/{}/iam", policy_get, "storage.buckets.getIamPolicy", NULL,
      "optionsRequestedPolicyVersion"},
     {"PUT", B "/{}/iam", policy_set, "storage.buckets.setIamPolicy", "StPolicy", NULL},
     {"GET", B "/{}/iam/testPermissions", policy_test, NULL, NULL, "permissions"},
-    {"GET", B "/{}", get, "storage.buckets.get", NULL, "projection"},
+    {"GET", B "/{}", get, "storage.buckets.get", NULL,
+     "projection generation softDeleted ifMetagenerationMatch ifMetagenerationNotMatch"},
     {"PATCH", B "/{}", patch, "storage.buckets.update", "StBucket",
-     "projection ifMetagenerationMatch"},
+     "projection predefinedAcl predefinedDefaultObjectAcl ifMetagenerationMatch "
+     "ifMetagenerationNotMatch"},
     {"DELETE", B "/{}", remove_bucket, "storage.buckets.delete", NULL, "ifMetagenerationMatch"},
     {"GET", B "/{}/o", list_objects, "storage.objects.list", NULL,
-     "prefix delimiter maxResults pageToken versions projection"},
-    {"GET", B "/{}/o/{}", get_object, "storage.objects.get", NULL, "projection"},
+     "prefix delimiter endOffset startOffset includeTrailingDelimiter includeFoldersAsPrefixes "
+     "matchGlob maxResults pageToken softDeleted versions projection filter"},
+    {"GET", B "/{}/o/{}", get_object, "storage.objects.get", NULL,
+     "projection generation ifGenerationMatch softDeleted"},
     {"DELETE", B "/{}/o/{}", remove_object, "storage.objects.delete", NULL,
      "generation ifGenerationMatch"},
     {"POST", "/upload/storage/v1/b/{}/o", upload, "storage.objects.create", NULL,

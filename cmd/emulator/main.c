@@ -23,7 +23,7 @@ struct app {
 static void write_state(struct app *a)
 {
     json_t *dump = emu_store_dump(&a->emu.store);
-    RD_AUTOFREE char *text = json_dumps(dump, JSON_INDENT(2));
+    RD_AUTOFREE char *text = json_dumps(dump, JSON_INDENT(2) | JSON_SORT_KEYS);
     json_decref(dump);
     RD_AUTOFREE char *path = rd_path_join(a->emu.dir, "state.json");
     RD_AUTOERR struct rd_err *err = NULL;
