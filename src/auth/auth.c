@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOKEN_FILE_MS 50000   /* how long a ready token is believed before the file is read again */
-#define RENEW_AGAIN_MS 15000  /* after a renewal in the background failed */
+#define TOKEN_FILE_MS 50000  /* how long a ready token is believed before the file is read again */
+#define RENEW_AGAIN_MS 15000 /* after a renewal in the background failed */
 #define CLOCK_JUMP_MS 60000
 
 struct google_auth {
@@ -39,12 +39,9 @@ struct google_auth {
 };
 
 static const char *const kind_names[AUTH_KIND_MAX] = {
-    [AUTH_SERVICE_ACCOUNT] = "service account key",
-    [AUTH_AUTHORIZED_USER] = "user login",
-    [AUTH_EXTERNAL_ACCOUNT] = "external account",
-    [AUTH_METADATA] = "metadata server",
-    [AUTH_TOKEN_FILE] = "access token file",
-    [AUTH_STATIC] = "access token",
+    [AUTH_SERVICE_ACCOUNT] = "service account key", [AUTH_AUTHORIZED_USER] = "user login",
+    [AUTH_EXTERNAL_ACCOUNT] = "external account",   [AUTH_METADATA] = "metadata server",
+    [AUTH_TOKEN_FILE] = "access token file",        [AUTH_STATIC] = "access token",
 };
 
 const char *auth_kind_name(enum auth_kind kind)
@@ -261,8 +258,8 @@ bool auth_google_open(struct loop *l, const struct auth_options *o, struct http_
     a->loop = l;
     a->cred = cred;
     a->tried = tried;
-    a->clock = o->clock != NULL ? *o->clock
-                                : (struct auth_clock){system_boot_ms, system_wall_ms, NULL};
+    a->clock =
+        o->clock != NULL ? *o->clock : (struct auth_clock){system_boot_ms, system_wall_ms, NULL};
     a->warn = o->warn;
     a->warn_ctx = o->warn_ctx;
     a->identity_known = cred.kind != AUTH_METADATA;
@@ -270,8 +267,10 @@ bool auth_google_open(struct loop *l, const struct auth_options *o, struct http_
     struct http_client_options google = {.observe = o->observe, .observe_ctx = o->observe_ctx};
     google.tls.ca_file = rd_strdup(auth_env("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE"));
     a->google = http_client_new(l, &google);
-    struct http_client_options direct = {.proxy = rd_strdup(""), .http1_only = true,
-                                         .observe = o->observe, .observe_ctx = o->observe_ctx};
+    struct http_client_options direct = {.proxy = rd_strdup(""),
+                                         .http1_only = true,
+                                         .observe = o->observe,
+                                         .observe_ctx = o->observe_ctx};
     a->direct = http_client_new(l, &direct);
     *ret = &a->auth;
     return true;

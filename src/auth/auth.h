@@ -1,23 +1,23 @@
 /* Google credentials: Application Default Credentials without any Google program.
  *
- * Order: the flag, GOOGLE_APPLICATION_CREDENTIALS, CLOUDSDK_AUTH_ACCESS_TOKEN_FILE, gcloud's ADC file
- * (CLOUDSDK_CONFIG, else ~/.config/gcloud), GitHub Actions when RAYDEPLOY_WIF_PROVIDER names a
- * provider, the metadata server. A source that is named and broken is an error; the next one is never
- * tried in its place.
+ * Order: the flag, GOOGLE_APPLICATION_CREDENTIALS, CLOUDSDK_AUTH_ACCESS_TOKEN_FILE, gcloud's ADC
+ * file (CLOUDSDK_CONFIG, else ~/.config/gcloud), GitHub Actions when RAYDEPLOY_WIF_PROVIDER names a
+ * provider, the metadata server. A source that is named and broken is an error; the next one is
+ * never tried in its place.
  *
  * A token has single flight: one mint at a time, everyone else waits on it. With less than 225 s to
- * live it is renewed in the background while it goes on being used; with less than 10 s callers wait.
- * A 401 drops it once. Tokens, keys, assertions and secrets are struct rd_secret or registered as one,
- * so nothing of them passes rd_redact.
+ * live it is renewed in the background while it goes on being used; with less than 10 s callers
+ * wait. A 401 drops it once. Tokens, keys, assertions and secrets are struct rd_secret or
+ * registered as one, so nothing of them passes rd_redact.
  *
  * Protocol sources: RFC 7523 (JWT bearer grant), RFC 8693 (token exchange), RFC 6749 section 6
- * (refresh), aip.dev 4110 to 4118, Google Cloud's pages "About VM metadata", "STS v1 REST reference"
- * and "IAM Service Account Credentials API", GitHub's page "OpenID Connect reference".
+ * (refresh), aip.dev 4110 to 4118, Google Cloud's pages "About VM metadata", "STS v1 REST
+ * reference" and "IAM Service Account Credentials API", GitHub's page "OpenID Connect reference".
  *
  * From the environment only, never from a file: CLOUDSDK_AUTH_TOKEN_HOST (the whole token URL),
- * CLOUDSDK_API_ENDPOINT_OVERRIDES_STS and _IAMCREDENTIALS (a base URL), GCE_METADATA_HOST (host[:port]),
- * CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE. An override may be host:port; plain http only to a loopback
- * address. Hosts inside credential files are vetted first, then replaced. */
+ * CLOUDSDK_API_ENDPOINT_OVERRIDES_STS and _IAMCREDENTIALS (a base URL), GCE_METADATA_HOST
+ * (host[:port]), CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE. An override may be host:port; plain http only
+ * to a loopback address. Hosts inside credential files are vetted first, then replaced. */
 #ifndef RD_AUTH_AUTH_H
 #define RD_AUTH_AUTH_H
 
@@ -46,9 +46,9 @@ struct auth_clock {
 
 /* All borrowed for the call, but ctx and functions. Zeroed is fine. */
 struct auth_options {
-    const char *credentials_file; /* the flag; NULL: go on with the order */
-    bool allow_custom_hosts;      /* accept hosts in a credential file that are not Google's */
-    bool allow_executable;        /* besides GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1 */
+    const char *credentials_file;   /* the flag; NULL: go on with the order */
+    bool allow_custom_hosts;        /* accept hosts in a credential file that are not Google's */
+    bool allow_executable;          /* besides GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1 */
     const struct auth_clock *clock; /* NULL: the system's */
     /* Things worth saying that are no error, such as a key file others may read. May be NULL. */
     void (*warn)(void *ctx, const char *text);

@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 #define LIFETIME_S 3600
-/* Runners of CI have clocks that run ahead; one hour by theirs is more than one hour by Google's. */
+/* Runners of CI have clocks that run ahead; one hour by theirs is more than one hour by Google's.
+ */
 #define LIFETIME_FEDERATED_S 3300
 #define NESTED_MAX 2
 
@@ -25,10 +26,14 @@ struct reading {
 
 void auth_credential_clear(struct auth_credential *c)
 {
-    char *texts[] = {c->source,       c->path,          c->email,         c->project,
-                     c->quota_project, c->token_url,    c->key_id,        c->client_id,
-                     c->audience,     c->subject_type,  c->user_project,  c->subject_at,
-                     c->subject_field, c->subject_output_file, c->metadata_base};
+    char *texts[] = {c->source,        c->path,
+                     c->email,         c->project,
+                     c->quota_project, c->token_url,
+                     c->key_id,        c->client_id,
+                     c->audience,      c->subject_type,
+                     c->user_project,  c->subject_at,
+                     c->subject_field, c->subject_output_file,
+                     c->metadata_base};
     for (size_t i = 0; i < RD_ARRAY_LEN(texts); i++)
         free(texts[i]);
     auth_key_free(c->key);
@@ -94,7 +99,7 @@ static bool add_hop(const struct reading *r, struct auth_credential *c, const ch
     h->delegates = json_array();
     const json_t *one;
     size_t i;
-    json_array_foreach(delegates, i, one) {
+    json_array_foreach (delegates, i, one) {
         const char *name = json_string_value(one);
         if (name == NULL)
             return rd_fail(reterr, RD_ERR_CREDENTIALS, "its delegates are not all strings");
@@ -178,7 +183,7 @@ static bool read_headers(const json_t *source, struct auth_credential *c, struct
         return true;
     const char *name;
     json_t *value;
-    json_object_foreach(headers, name, value) {
+    json_object_foreach (headers, name, value) {
         const char *text = json_string_value(value);
         if (text == NULL || strpbrk(text, "\r\n") != NULL || strpbrk(name, "\r\n:") != NULL)
             return rd_fail(reterr, RD_ERR_CREDENTIALS,
@@ -200,7 +205,8 @@ static bool read_executable(const struct reading *r, const json_t *e, struct aut
 {
     const char *command = json_string_value(json_object_get(e, "command"));
     if (command == NULL || *command == '\0')
-        return rd_fail(reterr, RD_ERR_CREDENTIALS, "its credential_source.executable has no command");
+        return rd_fail(reterr, RD_ERR_CREDENTIALS,
+                       "its credential_source.executable has no command");
     if (!r->o->allow_executable &&
         !rd_streq(auth_env("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES"), "1")) {
         rd_fail(reterr, RD_ERR_CREDENTIALS, "it wants to run a program, which is not allowed");
@@ -210,8 +216,9 @@ static bool read_executable(const struct reading *r, const json_t *e, struct aut
     }
     json_int_t timeout = rd_json_path_int(e, "timeout_millis", 30000);
     if (timeout < 5000 || timeout > 120000)
-        return rd_fail(reterr, RD_ERR_CREDENTIALS,
-                       "its credential_source.executable.timeout_millis is not within 5000 to 120000");
+        return rd_fail(
+            reterr, RD_ERR_CREDENTIALS,
+            "its credential_source.executable.timeout_millis is not within 5000 to 120000");
     c->subject = SUBJECT_EXECUTABLE;
     c->subject_at = rd_strdup(command);
     c->subject_timeout_ms = (uint64_t)timeout;
@@ -228,8 +235,10 @@ static bool read_source(const struct reading *r, const json_t *source, struct au
     const json_t *certificate = json_object_get(source, "certificate");
     const char *environment = json_string_value(json_object_get(source, "environment_id"));
     if (environment != NULL || certificate != NULL) {
-        rd_fail(reterr, RD_ERR_CREDENTIALS, "its credential_source is of the sort %s, which is not "
-                "supported", certificate != NULL ? "certificate" : "aws");
+        rd_fail(reterr, RD_ERR_CREDENTIALS,
+                "its credential_source is of the sort %s, which is not "
+                "supported",
+                certificate != NULL ? "certificate" : "aws");
         rd_err_hint(*reterr, "Use a source of the sort file, url or executable, a service account "
                              "key, or run on Google Cloud.");
         return false;
@@ -279,9 +288,11 @@ static bool read_external(const struct reading *r, const json_t *o, struct auth_
     c->kind = AUTH_EXTERNAL_ACCOUNT;
     c->audience = rd_strdup(audience);
     c->subject_type = rd_strdup(type);
-    if (pool != NULL && !rd_glob_match("//iam.googleapis.com/locations/*/workforcePools/*", audience))
-        return rd_fail(reterr, RD_ERR_CREDENTIALS,
-                       "it has a workforce_pool_user_project, but its audience is no workforce pool");
+    if (pool != NULL &&
+        !rd_glob_match("//iam.googleapis.com/locations/*/workforcePools/*", audience))
+        return rd_fail(
+            reterr, RD_ERR_CREDENTIALS,
+            "it has a workforce_pool_user_project, but its audience is no workforce pool");
     c->user_project = rd_strdup(pool);
     if (id != NULL && secret != NULL) {
         c->client_id = rd_strdup(id);
@@ -294,7 +305,8 @@ static bool read_external(const struct reading *r, const json_t *o, struct auth_
     json_int_t lifetime = rd_json_path_int(
         o, "service_account_impersonation.token_lifetime_seconds", LIFETIME_FEDERATED_S);
     if (lifetime < 600 || lifetime > 43200)
-        return rd_fail(reterr, RD_ERR_CREDENTIALS, "its token_lifetime_seconds is not within 600 to "
+        return rd_fail(reterr, RD_ERR_CREDENTIALS,
+                       "its token_lifetime_seconds is not within 600 to "
                        "43200");
     return add_hop(r, c, hop, NULL, (unsigned)lifetime, reterr);
 }
@@ -313,8 +325,8 @@ static bool read_simple(const struct reading *r, const json_t *o, struct auth_cr
     }
     if (rd_streq(type, "external_account"))
         return read_external(r, o, c, reterr);
-    if (type == NULL && (json_object_get(o, "installed") != NULL ||
-                         json_object_get(o, "web") != NULL)) {
+    if (type == NULL &&
+        (json_object_get(o, "installed") != NULL || json_object_get(o, "web") != NULL)) {
         rd_fail(reterr, RD_ERR_CREDENTIALS, "it is an OAuth client, which is no credential");
         rd_err_hint(*reterr, "Use a service account key, or run "
                              "`gcloud auth application-default login`.");
@@ -332,9 +344,11 @@ static bool read_nested(const struct reading *r, const json_t *root, struct auth
     const json_t *layers[NESTED_MAX];
     size_t depth = 0;
     const json_t *at = root;
-    while (rd_streq(json_string_value(json_object_get(at, "type")), "impersonated_service_account")) {
+    while (
+        rd_streq(json_string_value(json_object_get(at, "type")), "impersonated_service_account")) {
         if (depth == NESTED_MAX)
-            return rd_fail(reterr, RD_ERR_CREDENTIALS, "its source_credentials are nested too deeply");
+            return rd_fail(reterr, RD_ERR_CREDENTIALS,
+                           "its source_credentials are nested too deeply");
         layers[depth++] = at;
         at = json_object_get(at, "source_credentials");
         if (!json_is_object(at))
@@ -360,8 +374,10 @@ bool auth_credential_parse(const json_t *root, const char *origin, const struct 
     const char *universe = json_string_value(json_object_get(root, "universe_domain"));
     bool ok = true;
     if (universe != NULL && *universe != '\0' && !rd_streq(universe, "googleapis.com"))
-        ok = rd_fail(reterr, RD_ERR_CREDENTIALS, "its universe_domain is %.100s, only googleapis.com "
-                     "is supported", universe);
+        ok = rd_fail(reterr, RD_ERR_CREDENTIALS,
+                     "its universe_domain is %.100s, only googleapis.com "
+                     "is supported",
+                     universe);
     ok = ok && read_nested(&r, root, &c, reterr);
     if (!ok) {
         /* An override is the environment's fault, not the file's. */
@@ -387,12 +403,14 @@ static bool regular(const char *path, const struct auth_options *o, struct rd_er
     if (stat(path, &st) != 0)
         return true; /* the reading says what is wrong */
     if (!S_ISREG(st.st_mode))
-        return rd_fail(reterr, RD_ERR_CREDENTIALS, "credential file %s is not a regular file", path);
+        return rd_fail(reterr, RD_ERR_CREDENTIALS, "credential file %s is not a regular file",
+                       path);
     if (o->warn == NULL)
         return true;
     if ((st.st_mode & 077) != 0) {
         RD_AUTOFREE char *text = rd_asprintf("credential file %s can be read by others (mode %o); "
-                                             "chmod 600 is safer", path, (unsigned)st.st_mode & 07777);
+                                             "chmod 600 is safer",
+                                             path, (unsigned)st.st_mode & 07777);
         o->warn(o->warn_ctx, text);
     }
     if (st.st_uid != geteuid() && st.st_uid != 0) {

@@ -76,7 +76,7 @@ bool auth_vet_impersonation(const char *url, bool any_host, char **ret_email, ch
 bool auth_vet_subject_url(const char *url, struct rd_err **reterr) RD_MUST_CHECK;
 
 /* A token as it stands in a file: trimmed, no line breaks inside. */
-bool auth_token_file_read(const char *path, struct rd_secret *ret, struct rd_err **reterr)
-    RD_MUST_CHECK;
+bool auth_token_file_read(const char *path, struct rd_secret *ret,
+                          struct rd_err **reterr) RD_MUST_CHECK;
 
 #endif

@@ -34,15 +34,19 @@ static json_t *parse(const char *text)
     return root;
 }
 
-#define SA "\"type\":\"service_account\",\"client_email\":\"a@p.iam.gserviceaccount.com\"," \
-           "\"private_key\":\"KEY\",\"private_key_id\":\"1\""
-#define USER "\"type\":\"authorized_user\",\"client_id\":\"i\",\"client_secret\":\"s3cretvalue\"," \
-             "\"refresh_token\":\"refreshvalue\""
+#define SA                                                                                         \
+    "\"type\":\"service_account\",\"client_email\":\"a@p.iam.gserviceaccount.com\","               \
+    "\"private_key\":\"KEY\",\"private_key_id\":\"1\""
+#define USER                                                                                       \
+    "\"type\":\"authorized_user\",\"client_id\":\"i\",\"client_secret\":\"s3cretvalue\","          \
+    "\"refresh_token\":\"refreshvalue\""
 #define POOL "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/x"
-#define EXT "\"type\":\"external_account\",\"audience\":\"" POOL "\"," \
-            "\"subject_token_type\":\"urn:ietf:params:oauth:token-type:jwt\""
-#define IMP(account) "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/" account \
-                     ":generateAccessToken"
+#define EXT                                                                                        \
+    "\"type\":\"external_account\",\"audience\":\"" POOL "\","                                     \
+    "\"subject_token_type\":\"urn:ietf:params:oauth:token-type:jwt\""
+#define IMP(account)                                                                               \
+    "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/" account                 \
+    ":generateAccessToken"
 
 static void files(void **state)
 {
@@ -58,14 +62,17 @@ static void files(void **state)
          AUTH_SERVICE_ACCOUNT, "a@p.iam.gserviceaccount.com", 0},
         {"key without token_uri", "{" SA "}", NULL, AUTH_SERVICE_ACCOUNT,
          "a@p.iam.gserviceaccount.com", 0},
-        {"key, legacy token_uri", "{" SA ",\"token_uri\":\"https://accounts.google.com/o/oauth2/token\"}",
-         NULL, AUTH_SERVICE_ACCOUNT, "a@p.iam.gserviceaccount.com", 0},
+        {"key, legacy token_uri",
+         "{" SA ",\"token_uri\":\"https://accounts.google.com/o/oauth2/token\"}", NULL,
+         AUTH_SERVICE_ACCOUNT, "a@p.iam.gserviceaccount.com", 0},
         {"key, token_uri elsewhere", "{" SA ",\"token_uri\":\"https://evil.example/token\"}",
          "evil.example", 0, NULL, 0},
-        {"key, token_uri with a user", "{" SA ",\"token_uri\":\"https://x@oauth2.googleapis.com/token\"}",
-         "token_uri", 0, NULL, 0},
-        {"key, token_uri with a port", "{" SA ",\"token_uri\":\"https://oauth2.googleapis.com:8443/token\"}",
-         "token_uri", 0, NULL, 0},
+        {"key, token_uri with a user",
+         "{" SA ",\"token_uri\":\"https://x@oauth2.googleapis.com/token\"}", "token_uri", 0, NULL,
+         0},
+        {"key, token_uri with a port",
+         "{" SA ",\"token_uri\":\"https://oauth2.googleapis.com:8443/token\"}", "token_uri", 0,
+         NULL, 0},
         {"key, plain token_uri", "{" SA ",\"token_uri\":\"http://oauth2.googleapis.com/token\"}",
          "not https", 0, NULL, 0},
         {"key, other path", "{" SA ",\"token_uri\":\"https://oauth2.googleapis.com/other\"}",
@@ -88,39 +95,48 @@ static void files(void **state)
         {"federated, file", "{" EXT ",\"credential_source\":{\"file\":\"/f\"}}", NULL,
          AUTH_EXTERNAL_ACCOUNT, NULL, 0},
         {"federated, url",
-         "{" EXT ",\"credential_source\":{\"url\":\"https://t.example/x?a=b\",\"headers\":{\"A\":\"b\"},"
+         "{" EXT
+         ",\"credential_source\":{\"url\":\"https://t.example/x?a=b\",\"headers\":{\"A\":\"b\"},"
          "\"format\":{\"type\":\"json\",\"subject_token_field_name\":\"value\"}},"
          "\"token_url\":\"https://sts.googleapis.com/v1/token\","
          "\"service_account_impersonation_url\":\"" IMP("w@p.iam") "\"}",
          NULL, AUTH_EXTERNAL_ACCOUNT, "w@p.iam", 1},
         {"federated, plain url", "{" EXT ",\"credential_source\":{\"url\":\"http://t.example/x\"}}",
          "not https", 0, NULL, 0},
-        {"federated, loopback", "{" EXT ",\"credential_source\":{\"url\":\"http://127.0.0.1:9/x\"}}",
-         NULL, AUTH_EXTERNAL_ACCOUNT, NULL, 0},
+        {"federated, loopback",
+         "{" EXT ",\"credential_source\":{\"url\":\"http://127.0.0.1:9/x\"}}", NULL,
+         AUTH_EXTERNAL_ACCOUNT, NULL, 0},
         {"federated, header with a break",
-         "{" EXT ",\"credential_source\":{\"url\":\"https://t.example/\",\"headers\":{\"A\":\"b\\r\\nC: d\"}}}",
+         "{" EXT ",\"credential_source\":{\"url\":\"https://t.example/"
+                 "\",\"headers\":{\"A\":\"b\\r\\nC: d\"}}}",
          "headers", 0, NULL, 0},
-        {"federated, two sources", "{" EXT ",\"credential_source\":{\"file\":\"/f\",\"url\":\"https://x/\"}}",
-         "exactly one", 0, NULL, 0},
+        {"federated, two sources",
+         "{" EXT ",\"credential_source\":{\"file\":\"/f\",\"url\":\"https://x/\"}}", "exactly one",
+         0, NULL, 0},
         {"federated, no source", "{" EXT "}", "no credential_source", 0, NULL, 0},
         {"federated, aws", "{" EXT ",\"credential_source\":{\"environment_id\":\"aws1\"}}",
          "not supported", 0, NULL, 0},
-        {"federated, program", "{" EXT ",\"credential_source\":{\"executable\":{\"command\":\"/x\"}}}",
-         "not allowed", 0, NULL, 0},
+        {"federated, program",
+         "{" EXT ",\"credential_source\":{\"executable\":{\"command\":\"/x\"}}}", "not allowed", 0,
+         NULL, 0},
         {"federated, token_url elsewhere",
-         "{" EXT ",\"credential_source\":{\"file\":\"/f\"},\"token_url\":\"https://sts.evil.example/v1/token\"}",
+         "{" EXT ",\"credential_source\":{\"file\":\"/f\"},\"token_url\":\"https://"
+                 "sts.evil.example/v1/token\"}",
          "sts.evil.example", 0, NULL, 0},
         {"federated, impersonation elsewhere",
          "{" EXT ",\"credential_source\":{\"file\":\"/f\"},\"service_account_impersonation_url\":"
-         "\"https://iamcredentials.evil.example/v1/projects/-/serviceAccounts/a@b:generateAccessToken\"}",
+         "\"https://iamcredentials.evil.example/v1/projects/-/serviceAccounts/"
+         "a@b:generateAccessToken\"}",
          "evil.example", 0, NULL, 0},
         {"federated, impersonation of a folder",
-         "{" EXT ",\"credential_source\":{\"file\":\"/f\"},\"service_account_impersonation_url\":\""
-         IMP("a/b") "\"}",
+         "{" EXT
+         ",\"credential_source\":{\"file\":\"/f\"},\"service_account_impersonation_url\":\"" IMP(
+             "a/b") "\"}",
          "generateAccessToken", 0, NULL, 0},
         {"federated, lifetime",
-         "{" EXT ",\"credential_source\":{\"file\":\"/f\"},\"service_account_impersonation_url\":\""
-         IMP("a@b") "\",\"service_account_impersonation\":{\"token_lifetime_seconds\":60}}",
+         "{" EXT
+         ",\"credential_source\":{\"file\":\"/f\"},\"service_account_impersonation_url\":\"" IMP(
+             "a@b") "\",\"service_account_impersonation\":{\"token_lifetime_seconds\":60}}",
          "token_lifetime_seconds", 0, NULL, 0},
         {"federated, format without field",
          "{" EXT ",\"credential_source\":{\"file\":\"/f\",\"format\":{\"type\":\"json\"}}}",
@@ -133,13 +149,15 @@ static void files(void **state)
          "\"delegates\":[\"d@p\"],\"service_account_impersonation_url\":\"" IMP("t@p") "\"}",
          NULL, AUTH_AUTHORIZED_USER, "t@p", 1},
         {"impersonated, no source",
-         "{\"type\":\"impersonated_service_account\",\"service_account_impersonation_url\":\""
-         IMP("t@p") "\"}",
+         "{\"type\":\"impersonated_service_account\",\"service_account_impersonation_url\":\"" IMP(
+             "t@p") "\"}",
          "no source_credentials", 0, NULL, 0},
         {"impersonated federated, two hops",
-         "{\"type\":\"impersonated_service_account\",\"source_credentials\":{" EXT ",\"credential_source\":"
-         "{\"file\":\"/f\"},\"service_account_impersonation_url\":\"" IMP("one@p") "\"},"
-         "\"service_account_impersonation_url\":\"" IMP("two@p") "\"}",
+         "{\"type\":\"impersonated_service_account\",\"source_credentials\":{" EXT
+         ",\"credential_source\":"
+         "{\"file\":\"/f\"},\"service_account_impersonation_url\":\"" IMP(
+             "one@p") "\"},"
+                      "\"service_account_impersonation_url\":\"" IMP("two@p") "\"}",
          NULL, AUTH_EXTERNAL_ACCOUNT, "two@p", 2},
         {"workforce user",
          "{\"type\":\"external_account_authorized_user\",\"audience\":\"a\",\"client_id\":\"i\","
@@ -147,7 +165,8 @@ static void files(void **state)
          "\"token_url\":\"https://sts.googleapis.com/v1/oauthtoken\"}",
          NULL, AUTH_AUTHORIZED_USER, NULL, 0},
         {"OAuth client", "{\"installed\":{}}", "OAuth client", 0, NULL, 0},
-        {"distributed cloud", "{\"type\":\"gdch_service_account\"}", "gdch_service_account", 0, NULL, 0},
+        {"distributed cloud", "{\"type\":\"gdch_service_account\"}", "gdch_service_account", 0,
+         NULL, 0},
         {"no type", "{}", "no type", 0, NULL, 0},
     };
     const struct auth_options o = {0};
@@ -188,11 +207,17 @@ static char *put(const char *name, const char *text, mode_t mode)
 
 static void clean_env(void)
 {
-    const char *const names[] = {"GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
-                                 "CLOUDSDK_CONFIG", "GCE_METADATA_HOST", "GOOGLE_CLOUD_PROJECT",
-                                 "GCLOUD_PROJECT", "GOOGLE_CLOUD_QUOTA_PROJECT",
-                                 "CLOUDSDK_AUTH_TOKEN_HOST", "RAYDEPLOY_WIF_PROVIDER",
-                                 "RAYDEPLOY_WIF_SERVICE_ACCOUNT", "ACTIONS_ID_TOKEN_REQUEST_URL",
+    const char *const names[] = {"GOOGLE_APPLICATION_CREDENTIALS",
+                                 "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
+                                 "CLOUDSDK_CONFIG",
+                                 "GCE_METADATA_HOST",
+                                 "GOOGLE_CLOUD_PROJECT",
+                                 "GCLOUD_PROJECT",
+                                 "GOOGLE_CLOUD_QUOTA_PROJECT",
+                                 "CLOUDSDK_AUTH_TOKEN_HOST",
+                                 "RAYDEPLOY_WIF_PROVIDER",
+                                 "RAYDEPLOY_WIF_SERVICE_ACCOUNT",
+                                 "ACTIONS_ID_TOKEN_REQUEST_URL",
                                  "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
                                  "CLOUDSDK_API_ENDPOINT_OVERRIDES_STS",
                                  "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS"};
@@ -295,8 +320,10 @@ static void overrides_and_modes(void **state)
     clean_env();
     struct auth_options o = {.warn = count_warning};
     RD_AUTOFREE char *open = put("open.json", "{" USER "}", 0644);
-    RD_AUTOFREE char *evil = put("evil.json", "{" EXT ",\"credential_source\":{\"file\":\"/f\"},"
-                                 "\"token_url\":\"https://sts.evil.example/v1/token\"}", 0600);
+    RD_AUTOFREE char *evil = put("evil.json",
+                                 "{" EXT ",\"credential_source\":{\"file\":\"/f\"},"
+                                 "\"token_url\":\"https://sts.evil.example/v1/token\"}",
+                                 0600);
     o.credentials_file = open;
     warnings = 0;
     expect("open file", &o, AUTH_AUTHORIZED_USER, open);
@@ -347,17 +374,21 @@ static void program_answers(void **state)
         const char *error, *token;
     } rows[] = {
         {"{\"version\":1,\"success\":true,\"token_type\":\"urn:ietf:params:oauth:token-type:jwt\","
-         "\"id_token\":\"thetokenitself\"}", false, NULL, "thetokenitself"},
-        {"{\"version\":1,\"success\":true,\"token_type\":\"urn:ietf:params:oauth:token-type:saml2\","
-         "\"saml_response\":\"samlsamlsaml\",\"expiration_time\":1700000060}", true, NULL,
-         "samlsamlsaml"},
+         "\"id_token\":\"thetokenitself\"}",
+         false, NULL, "thetokenitself"},
+        {"{\"version\":1,\"success\":true,\"token_type\":\"urn:ietf:params:oauth:token-type:"
+         "saml2\","
+         "\"saml_response\":\"samlsamlsaml\",\"expiration_time\":1700000060}",
+         true, NULL, "samlsamlsaml"},
         {"{\"version\":1,\"success\":true,\"token_type\":\"urn:ietf:params:oauth:token-type:jwt\","
-         "\"id_token\":\"thetokenitself\"}", true, "expiration_time", NULL},
+         "\"id_token\":\"thetokenitself\"}",
+         true, "expiration_time", NULL},
         {"{\"version\":1,\"success\":true,\"token_type\":\"urn:ietf:params:oauth:token-type:jwt\","
-         "\"id_token\":\"thetokenitself\",\"expiration_time\":1600000000}", false, "expired", NULL},
+         "\"id_token\":\"thetokenitself\",\"expiration_time\":1600000000}",
+         false, "expired", NULL},
         {"{\"version\":2}", false, "version 1", NULL},
-        {"{\"version\":1,\"success\":false,\"code\":\"4\",\"message\":\"no luck\"}", false, "no luck",
-         NULL},
+        {"{\"version\":1,\"success\":false,\"code\":\"4\",\"message\":\"no luck\"}", false,
+         "no luck", NULL},
         {"{\"version\":1,\"success\":true,\"token_type\":\"x\",\"id_token\":\"y\"}", false,
          "no token", NULL},
         {"what?", false, "answer", NULL},
@@ -365,8 +396,8 @@ static void program_answers(void **state)
     for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
         struct rd_secret got = {0};
         struct rd_err *err = NULL;
-        bool ok = auth_executable_read(rows[i].text, strlen(rows[i].text), rows[i].file, now, &got,
-                                       &err);
+        bool ok =
+            auth_executable_read(rows[i].text, strlen(rows[i].text), rows[i].file, now, &got, &err);
         if (rows[i].error != NULL) {
             assert_false(ok);
             rd_check_err(rows[i].text, &err, RD_ERR_CREDENTIALS, rows[i].error);
@@ -394,13 +425,17 @@ static void refusals(void **state)
     } rows[] = {
         {400, "{\"error\":\"invalid_grant\",\"error_description\":\"Invalid JWT Signature.\"}", 0,
          CALL_FINAL, RD_ERR_CREDENTIALS, "invalid_grant: Invalid JWT Signature.", "key of a@p"},
-        {400, "{\"error\":\"invalid_grant\",\"error_description\":\"Invalid grant: account not found\"}",
+        {400,
+         "{\"error\":\"invalid_grant\",\"error_description\":\"Invalid grant: account not found\"}",
          0, CALL_FINAL, RD_ERR_CREDENTIALS, "account not found", "a@p does not exist"},
-        {400, "{\"error\":\"invalid_grant\",\"error_description\":\"Invalid JWT: Token must be a "
-              "short-lived token\"}", 600000, CALL_FINAL, RD_ERR_CREDENTIALS, "short-lived",
-         "10m behind"},
-        {400, "{\"error\":\"invalid_grant\",\"error_description\":\"reauth\",\"error_subtype\":"
-              "\"invalid_rapt\"}", 0, CALL_FINAL, RD_ERR_CREDENTIALS, "invalid_rapt", "log in again"},
+        {400,
+         "{\"error\":\"invalid_grant\",\"error_description\":\"Invalid JWT: Token must be a "
+         "short-lived token\"}",
+         600000, CALL_FINAL, RD_ERR_CREDENTIALS, "short-lived", "10m behind"},
+        {400,
+         "{\"error\":\"invalid_grant\",\"error_description\":\"reauth\",\"error_subtype\":"
+         "\"invalid_rapt\"}",
+         0, CALL_FINAL, RD_ERR_CREDENTIALS, "invalid_rapt", "log in again"},
         {400, "{\"error\":\"invalid_target\",\"error_description\":\"x\"}", 0, CALL_FINAL,
          RD_ERR_CREDENTIALS, "invalid_target", "provider"},
         {500, "{\"error\":\"internal_failure\"}", 0, CALL_RETRY, RD_ERR_TRANSIENT,
@@ -408,10 +443,13 @@ static void refusals(void **state)
         {400, "{\"error\":\"temporarily_unavailable\"}", 0, CALL_RETRY, RD_ERR_TRANSIENT,
          "temporarily_unavailable", NULL},
         {503, "<html>", 0, CALL_RETRY, RD_ERR_TRANSIENT, "status 503", NULL},
-        {403, "{\"error\":{\"code\":403,\"message\":\"Permission denied\",\"status\":"
-              "\"PERMISSION_DENIED\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\","
-              "\"reason\":\"IAM_PERMISSION_DENIED\"}]}}", 0, CALL_FINAL, RD_ERR_CREDENTIALS,
-         "IAM_PERMISSION_DENIED", "serviceAccountTokenCreator on a@p"},
+        {403,
+         "{\"error\":{\"code\":403,\"message\":\"Permission denied\",\"status\":"
+         "\"PERMISSION_DENIED\",\"details\":[{\"@type\":\"type.googleapis.com/"
+         "google.rpc.ErrorInfo\","
+         "\"reason\":\"IAM_PERMISSION_DENIED\"}]}}",
+         0, CALL_FINAL, RD_ERR_CREDENTIALS, "IAM_PERMISSION_DENIED",
+         "serviceAccountTokenCreator on a@p"},
         {404, "nothing here", 0, CALL_FINAL, RD_ERR_CREDENTIALS, "status 404", "raydeploy token"},
     };
     for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
@@ -431,8 +469,10 @@ int main(void)
     char template[] = "/tmp/credential_test.XXXXXX";
     dir = mkdtemp(template);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(files),     cmocka_unit_test(order),
-        cmocka_unit_test(overrides_and_modes), cmocka_unit_test(program_answers),
+        cmocka_unit_test(files),
+        cmocka_unit_test(order),
+        cmocka_unit_test(overrides_and_modes),
+        cmocka_unit_test(program_answers),
         cmocka_unit_test(refusals),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

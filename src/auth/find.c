@@ -46,7 +46,8 @@ static bool from_github(const char *provider, const struct auth_options *o,
 {
     if (auth_env("ACTIONS_ID_TOKEN_REQUEST_URL") == NULL ||
         auth_env("ACTIONS_ID_TOKEN_REQUEST_TOKEN") == NULL) {
-        rd_fail(reterr, RD_ERR_CREDENTIALS, "RAYDEPLOY_WIF_PROVIDER is set, but GitHub gives this job "
+        rd_fail(reterr, RD_ERR_CREDENTIALS,
+                "RAYDEPLOY_WIF_PROVIDER is set, but GitHub gives this job "
                 "no ID token");
         rd_err_hint(*reterr, "Give the job `permissions: id-token: write`.");
         return false;
@@ -56,8 +57,8 @@ static bool from_github(const char *provider, const struct auth_options *o,
     RD_AUTOFREE char *their_audience = rd_asprintf("https://iam.googleapis.com/%s", provider);
     RD_AUTOFREE char *escaped = rd_percent_encode(their_audience);
     const char *request = auth_env("ACTIONS_ID_TOKEN_REQUEST_URL");
-    RD_AUTOFREE char *url = rd_asprintf("%s%caudience=%s", request,
-                                        strchr(request, '?') != NULL ? '&' : '?', escaped);
+    RD_AUTOFREE char *url =
+        rd_asprintf("%s%caudience=%s", request, strchr(request, '?') != NULL ? '&' : '?', escaped);
     RD_AUTOFREE char *bearer = rd_asprintf("Bearer %s", auth_env("ACTIONS_ID_TOKEN_REQUEST_TOKEN"));
     RD_AUTOJSON json_t *file = rd_json_pack(
         "{s:s, s:s, s:s, s:{s:s, s:{s:s, s:s}, s:{s:s, s:s}}}", "type", "external_account",
@@ -66,7 +67,8 @@ static bool from_github(const char *provider, const struct auth_options *o,
         "application/json", "format", "type", "json", "subject_token_field_name", "value");
     if (account != NULL) {
         RD_AUTOFREE char *hop = rd_asprintf("https://iamcredentials.googleapis.com/v1/projects/-/"
-                                            "serviceAccounts/%s:generateAccessToken", account);
+                                            "serviceAccounts/%s:generateAccessToken",
+                                            account);
         json_object_set_new(file, "service_account_impersonation_url", json_string(hop));
     }
     bool ok = auth_credential_parse(file, "RAYDEPLOY_WIF_PROVIDER", o, ret, reterr);
@@ -133,8 +135,9 @@ bool auth_credential_find(const struct auth_options *o, struct auth_credential *
     RD_AUTOBUF struct rd_buf tried = RD_BUF_INIT(RD_BUF_UNBOUNDED);
     if (!find(o, ret, &tried, reterr)) {
         if ((*reterr)->hint == NULL)
-            rd_err_hint(*reterr, "Name a valid credential file, or unset the variable to use the next "
-                                 "source; `gcloud auth application-default login` makes one.");
+            rd_err_hint(*reterr,
+                        "Name a valid credential file, or unset the variable to use the next "
+                        "source; `gcloud auth application-default login` makes one.");
         return false;
     }
     const char *project = auth_env("GOOGLE_CLOUD_PROJECT");

@@ -22,17 +22,17 @@
 struct google {
     struct server *server;
     pthread_mutex_t lock;
-    int64_t wall_ms;       /* its clock; also behind the tokens' expiry */
+    int64_t wall_ms; /* its clock; also behind the tokens' expiry */
     int64_t life_s;
     unsigned minted, api_calls, api_401, subjects, hops;
-    int64_t made_ms[1000]; /* when token i was handed out */
+    int64_t made_ms[1000];  /* when token i was handed out */
     unsigned revoked_below; /* tokens numbered less are not accepted */
     unsigned slow_ms;
-    const char *refuse;    /* body of a 400 that the token endpoint answers with; NULL: none */
+    const char *refuse; /* body of a 400 that the token endpoint answers with; NULL: none */
     unsigned fail_from, fail_to; /* mints [from, to) are answered with 500 */
     unsigned attempts;
     bool check_iat, no_flavor, quoted_life;
-    char last[8192];       /* body of the last token request */
+    char last[8192]; /* body of the last token request */
     char last_hop[2048], last_basic[256];
 };
 
@@ -50,7 +50,8 @@ static void say_token(struct google *g, struct peer *p, const char *scope_check)
     const char *q = g->quoted_life ? "\"" : "";
     snprintf(body, sizeof body,
              "{\"access_token\":\"ya29.token-%u-secret\",\"expires_in\":%s%lld%s,"
-             "\"token_type\":\"Bearer\"}", n, q, (long long)g->life_s, q);
+             "\"token_type\":\"Bearer\"}",
+             n, q, (long long)g->life_s, q);
     pthread_mutex_unlock(&g->lock);
     snprintf(headers, sizeof headers, "Content-Type: application/json\r\n%sDate: %s\r\n",
              g->no_flavor ? "" : "Metadata-Flavor: Google\r\n", date);
@@ -82,8 +83,9 @@ static void on_token(struct google *g, struct peer *p, const struct peer_request
     bool fail = attempt >= g->fail_from && attempt < g->fail_to;
     int64_t now = g->wall_ms / 1000, iat = assertion_iat(g->last);
     if (g->check_iat && llabs(now - iat) > 300)
-        refuse = "{\"error\":\"invalid_grant\",\"error_description\":\"Invalid JWT: Token must be a "
-                 "short-lived token (60 minutes) and in a reasonable timeframe\"}";
+        refuse =
+            "{\"error\":\"invalid_grant\",\"error_description\":\"Invalid JWT: Token must be a "
+            "short-lived token (60 minutes) and in a reasonable timeframe\"}";
     time_t t = (time_t)now;
     struct tm tm;
     gmtime_r(&t, &tm);
@@ -116,8 +118,8 @@ static void on_hop(struct google *g, struct peer *p, const struct peer_request *
     gmtime_r(&t, &tm);
     strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
     pthread_mutex_unlock(&g->lock);
-    snprintf(body, sizeof body, "{\"accessToken\":\"ya29.token-%u-secret\",\"expireTime\":\"%s\"}", n,
-             expires);
+    snprintf(body, sizeof body, "{\"accessToken\":\"ya29.token-%u-secret\",\"expireTime\":\"%s\"}",
+             n, expires);
     snprintf(headers, sizeof headers, "Date: %s\r\n", date);
     peer_reply(p, 200, headers, body);
 }
@@ -210,10 +212,16 @@ static void advance(struct world *w, uint64_t ms)
 
 static void clean_env(void)
 {
-    const char *const names[] = {"GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
-                                 "CLOUDSDK_CONFIG", "GCE_METADATA_HOST", "GOOGLE_CLOUD_PROJECT",
-                                 "GCLOUD_PROJECT", "GOOGLE_CLOUD_QUOTA_PROJECT",
-                                 "RAYDEPLOY_WIF_PROVIDER", "HTTPS_PROXY", "https_proxy",
+    const char *const names[] = {"GOOGLE_APPLICATION_CREDENTIALS",
+                                 "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
+                                 "CLOUDSDK_CONFIG",
+                                 "GCE_METADATA_HOST",
+                                 "GOOGLE_CLOUD_PROJECT",
+                                 "GCLOUD_PROJECT",
+                                 "GOOGLE_CLOUD_QUOTA_PROJECT",
+                                 "RAYDEPLOY_WIF_PROVIDER",
+                                 "HTTPS_PROXY",
+                                 "https_proxy",
                                  "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE"};
     for (size_t i = 0; i < RD_ARRAY_LEN(names); i++)
         unsetenv(names[i]);
@@ -348,7 +356,8 @@ static void service_account_key(void **state)
     assert_int_equal(w.g.attempts, 0); /* opening asks nobody */
     go(&w, 1);
     all_fine(&w, "key");
-    saw("grant", w.g.last, "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=");
+    saw("grant", w.g.last,
+        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=");
     const char *dot = strchr(strstr(w.g.last, "assertion="), '.') + 1;
     size_t len;
     RD_AUTOFREE unsigned char *text = rd_base64_decode(dot, strcspn(dot, "."), &len);
@@ -368,13 +377,16 @@ static void user_login(void **state)
     struct world w;
     open_world(&w);
     w.g.quoted_life = true;
-    open_auth(&w, rd_json_pack("{s:s, s:s, s:s, s:s, s:s}", "type", "authorized_user", "client_id",
-                               "id.apps", "client_secret", "s3cret/value", "refresh_token",
-                               "1//refresh+token", "quota_project_id", "q"), false);
+    open_auth(&w,
+              rd_json_pack("{s:s, s:s, s:s, s:s, s:s}", "type", "authorized_user", "client_id",
+                           "id.apps", "client_secret", "s3cret/value", "refresh_token",
+                           "1//refresh+token", "quota_project_id", "q"),
+              false);
     assert_string_equal(auth_google_quota_project(w.auth), "q");
     go(&w, 1);
     all_fine(&w, "user");
-    rd_check_str("form", w.g.last, "grant_type=refresh_token&client_id=id.apps&client_secret="
+    rd_check_str("form", w.g.last,
+                 "grant_type=refresh_token&client_id=id.apps&client_secret="
                  "s3cret%2Fvalue&refresh_token=1%2F%2Frefresh%2Btoken");
     close_world(&w);
 }
@@ -420,19 +432,21 @@ static void federation_by_url(void **state)
     struct world w;
     open_world(&w);
     RD_AUTOFREE char *url = server_url(w.g.server, "/subject?audience=x");
-    open_auth(&w, external(rd_json_pack("{s:s, s:{s:s}, s:{s:s, s:s}}", "url", url, "headers",
-                                        "X-Who", "me", "format", "type", "json",
-                                        "subject_token_field_name", "value"),
-                           "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/"
-                           "ray@p.iam.gserviceaccount.com:generateAccessToken"),
-              false);
+    open_auth(
+        &w,
+        external(rd_json_pack("{s:s, s:{s:s}, s:{s:s, s:s}}", "url", url, "headers", "X-Who", "me",
+                              "format", "type", "json", "subject_token_field_name", "value"),
+                 "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/"
+                 "ray@p.iam.gserviceaccount.com:generateAccessToken"),
+        false);
     assert_string_equal(auth_google_email(w.auth), "ray@p.iam.gserviceaccount.com");
     go(&w, 1);
     all_fine(&w, "url");
     saw("subject", w.g.last, "&subject_token=subject-token-1-for-me");
     saw("scope", w.g.last, SCOPES "&");
-    saw("hop", w.g.last_hop, "/v1/projects/-/serviceAccounts/ray@p.iam.gserviceaccount.com:"
-                             "generateAccessToken Bearer ya29.token-0-secret");
+    saw("hop", w.g.last_hop,
+        "/v1/projects/-/serviceAccounts/ray@p.iam.gserviceaccount.com:"
+        "generateAccessToken Bearer ya29.token-0-secret");
     saw("hop", w.g.last_hop, "\"lifetime\":\"3300s\"");
     saw("hop", w.g.last_hop, "[\"" AUTH_SCOPE_PLATFORM "\",\"" AUTH_SCOPE_EMAIL "\"]");
     w.auth->ops->invalidate(w.auth);
@@ -458,7 +472,8 @@ static void federation_by_program(void **state)
     struct rd_err *err = NULL;
     assert_true(rd_file_write_atomic(path, text, sizeof text - 1, 0700, &err));
     RD_AUTOFREE char *command = rd_asprintf("%s arg", path);
-    open_auth(&w, external(rd_json_pack("{s:{s:s}}", "executable", "command", command), NULL), true);
+    open_auth(&w, external(rd_json_pack("{s:{s:s}}", "executable", "command", command), NULL),
+              true);
     go(&w, 1);
     all_fine(&w, "program");
     saw("subject", w.g.last, "&subject_token=by-program-arg-jwt");
@@ -471,17 +486,19 @@ static void impersonation_with_delegates(void **state)
     struct world w;
     open_world(&w);
     json_t *source = service_account();
-    json_t *file = rd_json_pack(
-        "{s:s, s:s, s:[s,s], s:o}", "type", "impersonated_service_account",
-        "service_account_impersonation_url",
-        "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/t@p.iam:"
-        "generateAccessToken",
-        "delegates", "d1@p.iam", "projects/-/serviceAccounts/d2@p.iam", "source_credentials", source);
+    json_t *file =
+        rd_json_pack("{s:s, s:s, s:[s,s], s:o}", "type", "impersonated_service_account",
+                     "service_account_impersonation_url",
+                     "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/t@p.iam:"
+                     "generateAccessToken",
+                     "delegates", "d1@p.iam", "projects/-/serviceAccounts/d2@p.iam",
+                     "source_credentials", source);
     open_auth(&w, file, false);
     go(&w, 1);
     all_fine(&w, "delegates");
-    saw("hop", w.g.last_hop, "\"delegates\":[\"projects/-/serviceAccounts/d1@p.iam\","
-                             "\"projects/-/serviceAccounts/d2@p.iam\"]");
+    saw("hop", w.g.last_hop,
+        "\"delegates\":[\"projects/-/serviceAccounts/d1@p.iam\","
+        "\"projects/-/serviceAccounts/d2@p.iam\"]");
     rd_check_int("mints", w.g.minted, 2);
     close_world(&w);
 }
@@ -727,9 +744,11 @@ static void nothing_leaks(void **state)
     (void)state;
     struct world w;
     open_world(&w);
-    open_auth(&w, rd_json_pack("{s:s, s:s, s:s, s:s}", "type", "authorized_user", "client_id",
-                               "id.apps", "client_secret", "planted-client-secret", "refresh_token",
-                               "planted-refresh-token"), false);
+    open_auth(&w,
+              rd_json_pack("{s:s, s:s, s:s, s:s}", "type", "authorized_user", "client_id",
+                           "id.apps", "client_secret", "planted-client-secret", "refresh_token",
+                           "planted-refresh-token"),
+              false);
     w.g.refuse = "{\"error\":\"invalid_grant\",\"error_description\":\"you said "
                  "planted-client-secret and planted-refresh-token\"}";
     go(&w, 1);
@@ -771,24 +790,15 @@ int main(void)
         return 1;
     pem = rd_buf_take(&b, NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(service_account_key),
-        cmocka_unit_test(user_login),
-        cmocka_unit_test(federation_by_file),
-        cmocka_unit_test(federation_by_url),
-        cmocka_unit_test(federation_by_program),
-        cmocka_unit_test(impersonation_with_delegates),
-        cmocka_unit_test(metadata_server),
-        cmocka_unit_test(ready_token_file),
-        cmocka_unit_test(token_as_given),
-        cmocka_unit_test(one_mint_for_all),
-        cmocka_unit_test(first_waiter_gives_up),
-        cmocka_unit_test(revoked_token),
-        cmocka_unit_test(freed_while_minting),
-        cmocka_unit_test(long_run),
-        cmocka_unit_test(after_a_sleep),
-        cmocka_unit_test(renewal_fails),
-        cmocka_unit_test(clock_is_off),
-        cmocka_unit_test(passing_failures),
+        cmocka_unit_test(service_account_key),   cmocka_unit_test(user_login),
+        cmocka_unit_test(federation_by_file),    cmocka_unit_test(federation_by_url),
+        cmocka_unit_test(federation_by_program), cmocka_unit_test(impersonation_with_delegates),
+        cmocka_unit_test(metadata_server),       cmocka_unit_test(ready_token_file),
+        cmocka_unit_test(token_as_given),        cmocka_unit_test(one_mint_for_all),
+        cmocka_unit_test(first_waiter_gives_up), cmocka_unit_test(revoked_token),
+        cmocka_unit_test(freed_while_minting),   cmocka_unit_test(long_run),
+        cmocka_unit_test(after_a_sleep),         cmocka_unit_test(renewal_fails),
+        cmocka_unit_test(clock_is_off),          cmocka_unit_test(passing_failures),
         cmocka_unit_test(nothing_leaks),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,14 +50,14 @@ static const struct {
      "VoWPjVKrg0NlRfGMImF1w1hO", "dpd02ygIwsiX5rYY12RnvR_g",
      "d31d08c53f742a9ca4b3ff4cdbba815624b35ada5df88c417d0fe87ef6e9a717"},
     {"b",
-     "{\"iss\":" E ",\"sub\":" E ",\"scope\":\"https://www.googleapis.com/auth/cloud-platform\"," TIMES,
+     "{\"iss\":" E ",\"sub\":" E
+     ",\"scope\":\"https://www.googleapis.com/auth/cloud-platform\"," TIMES,
      613, "d9fbcc6eb00ed6df0cf226f1840af858fcc282aeabad7988c2518a7b15eaac7f",
      "d8eejrG8ITHJixPaqkcvQgH5", "kalHBw1HLwlY3Mr5Ku_GCsNA",
      "cbe410ffcb08c8711ed30f77cdde85063eee59da3912141e51eb4a5a0fae20d6"},
-    {"c",
-     "{\"iss\":" E ",\"sub\":" E ",\"aud\":\"https://container.googleapis.com/\"," TIMES, 593,
-     "e360f22e77aa3232d10f7f42a0ba8ff94cefea7ac69a9f47c06e90e12616a433",
-     "Ir2FlV5bv037TItZWwlOUD0o", "zhesl-eOWo_wY9pKPjQK-gpQ",
+    {"c", "{\"iss\":" E ",\"sub\":" E ",\"aud\":\"https://container.googleapis.com/\"," TIMES, 593,
+     "e360f22e77aa3232d10f7f42a0ba8ff94cefea7ac69a9f47c06e90e12616a433", "Ir2FlV5bv037TItZWwlOUD0o",
+     "zhesl-eOWo_wY9pKPjQK-gpQ",
      "5df0121b2171e2e891e41bd839435e912b276a1d9304670bb4b046996ff6719d"},
 };
 
@@ -107,17 +107,17 @@ static void claims_survive(void **state)
     (void)state;
     struct auth_key *k = vector_key();
     RD_AUTOJSON json_t *claims =
-        rd_json_pack("{s:s, s:s, s:s, s:I, s:I}", "iss", "a\"b@example.com", "scope",
-                     "one two", "aud", "https://oauth2.googleapis.com/token", "iat",
-                     (json_int_t)1511900000, "exp", (json_int_t)1511903600);
+        rd_json_pack("{s:s, s:s, s:s, s:I, s:I}", "iss", "a\"b@example.com", "scope", "one two",
+                     "aud", "https://oauth2.googleapis.com/token", "iat", (json_int_t)1511900000,
+                     "exp", (json_int_t)1511903600);
     struct rd_err *err = NULL;
     RD_AUTOFREE char *jwt = auth_jwt_sign(k, "key-1", claims, &err);
     if (jwt == NULL)
         fail_msg("%s", err->message);
     RD_AUTOJSON json_t *head = part(jwt, 0);
     RD_AUTOJSON json_t *body = part(jwt, 1);
-    RD_AUTOJSON json_t *want = rd_json_pack("{s:s, s:s, s:s}", "alg", "RS256", "typ", "JWT", "kid",
-                                            "key-1");
+    RD_AUTOJSON json_t *want =
+        rd_json_pack("{s:s, s:s, s:s}", "alg", "RS256", "typ", "JWT", "kid", "key-1");
     RD_AUTOFREE char *got_head = rd_json_dump(head);
     RD_AUTOFREE char *want_head = rd_json_dump(want);
     RD_AUTOFREE char *got_body = rd_json_dump(body);
@@ -152,8 +152,8 @@ static void keys(void **state)
     const struct {
         const char *name, *pem, *error; /* NULL: accepted */
     } rows[] = {
-        {"2048 bits, PKCS#8", good, NULL},      {"3072 bits", large, NULL},
-        {"1024 bits", small, "1024 bits"},      {"encrypted", locked, "encrypted"},
+        {"2048 bits, PKCS#8", good, NULL},       {"3072 bits", large, NULL},
+        {"1024 bits", small, "1024 bits"},       {"encrypted", locked, "encrypted"},
         {"elliptic curve", curve, "not an RSA"}, {"no key", "hello", "not a private key"},
         {"empty", "", "not a private key"},
     };

@@ -10,8 +10,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum mint_state { MINT_BEGIN, MINT_SUBJECT, MINT_PROGRAM, MINT_TOKEN, MINT_HOP, MINT_EMAIL,
-                  MINT_PROJECT };
+enum mint_state {
+    MINT_BEGIN,
+    MINT_SUBJECT,
+    MINT_PROGRAM,
+    MINT_TOKEN,
+    MINT_HOP,
+    MINT_EMAIL,
+    MINT_PROJECT
+};
 
 #define ANSWER_MAX ((size_t)1 << 20)
 #define SUBJECT_MAX ((size_t)64 << 10)
@@ -25,14 +32,13 @@ enum mint_state { MINT_BEGIN, MINT_SUBJECT, MINT_PROGRAM, MINT_TOKEN, MINT_HOP, 
 #define SKEW_MS 60000
 
 static const struct retry_policy mint_policy = {.base_ms = 1000, .cap_ms = 8000, .attempts_max = 4};
-static const struct retry_policy probe_policy = {.base_ms = 50, .cap_ms = 50,
-                                                 .attempts_max = PROBE_TRIES};
+static const struct retry_policy probe_policy = {
+    .base_ms = 50, .cap_ms = 50, .attempts_max = PROBE_TRIES};
 static const struct retry_policy patient_policy = {.base_ms = 500, .cap_ms = 4000};
 
 static const char *scopes_of(const struct auth_mint *m, size_t hop)
 {
-    return hop < m->cred->hops_len ? AUTH_SCOPE_PLATFORM
-                                   : AUTH_SCOPE_PLATFORM " " AUTH_SCOPE_EMAIL;
+    return hop < m->cred->hops_len ? AUTH_SCOPE_PLATFORM : AUTH_SCOPE_PLATFORM " " AUTH_SCOPE_EMAIL;
 }
 
 static uint64_t boot_ms(const struct auth_mint *m)
@@ -108,9 +114,9 @@ static bool ask_jwt(struct auth_mint *m, struct rd_err **reterr)
     const struct auth_credential *c = m->cred;
     /* Ten seconds back: a clock a little ahead is common. */
     int64_t iat = (wall_ms(m) + m->skew_ms) / 1000 - 10;
-    RD_AUTOJSON json_t *claims = rd_json_pack(
-        "{s:s, s:s, s:s, s:I, s:I}", "iss", c->email, "scope", scopes_of(m, 0), "aud",
-        AUTH_AUDIENCE, "iat", (json_int_t)iat, "exp", (json_int_t)(iat + 3600));
+    RD_AUTOJSON json_t *claims =
+        rd_json_pack("{s:s, s:s, s:s, s:I, s:I}", "iss", c->email, "scope", scopes_of(m, 0), "aud",
+                     AUTH_AUDIENCE, "iat", (json_int_t)iat, "exp", (json_int_t)(iat + 3600));
     char *jwt = auth_jwt_sign(c->key, c->key_id, claims, reterr);
     if (jwt == NULL) {
         rd_err_wrap(*reterr, "%s", c->source);
@@ -219,8 +225,10 @@ static bool ask_metadata_token(struct auth_mint *m, struct rd_err **reterr)
     const char *no = auth_env("NO_GCE_CHECK");
     if (!m->cred->metadata_named && no != NULL && strcasecmp(no, "true") == 0) {
         rd_fail(reterr, RD_ERR_CREDENTIALS, "no Google credentials were found");
-        rd_err_hint(*reterr, "Looked at: %s (switched off by NO_GCE_CHECK). Set "
-                             "GOOGLE_APPLICATION_CREDENTIALS to a credential file.", m->tried);
+        rd_err_hint(*reterr,
+                    "Looked at: %s (switched off by NO_GCE_CHECK). Set "
+                    "GOOGLE_APPLICATION_CREDENTIALS to a credential file.",
+                    m->tried);
         return false;
     }
     RD_AUTOFREE char *a = rd_percent_encode(AUTH_SCOPE_PLATFORM);
@@ -244,7 +252,7 @@ static void ask_subject_url(struct auth_mint *m)
     m->call.judge = NULL;
     const char *name;
     json_t *value;
-    json_object_foreach(c->subject_headers, name, value)
+    json_object_foreach (c->subject_headers, name, value)
         http_req_header(&m->call.req, name, json_string_value(value));
     http_call_start(&m->call, &m->op);
 }
@@ -273,11 +281,11 @@ static void run_program(struct auth_mint *m)
     rd_strv_add(&env, "GOOGLE_EXTERNAL_ACCOUNT_INTERACTIVE=0");
     rd_strv_add(&env, "GOOGLE_EXTERNAL_ACCOUNT_REVOKE=0");
     if (c->hops_len > 0)
-        rd_strv_take(&env, rd_asprintf("GOOGLE_EXTERNAL_ACCOUNT_IMPERSONATED_EMAIL=%s",
-                                       c->hops[0].email));
+        rd_strv_take(
+            &env, rd_asprintf("GOOGLE_EXTERNAL_ACCOUNT_IMPERSONATED_EMAIL=%s", c->hops[0].email));
     if (c->subject_output_file != NULL)
-        rd_strv_take(&env, rd_asprintf("GOOGLE_EXTERNAL_ACCOUNT_OUTPUT_FILE=%s",
-                                       c->subject_output_file));
+        rd_strv_take(&env,
+                     rd_asprintf("GOOGLE_EXTERNAL_ACCOUNT_OUTPUT_FILE=%s", c->subject_output_file));
     for (char **v = environ; *v != NULL; v++)
         rd_strv_add(&env, *v);
     struct op_proc_options o = {.file = argv.v[0],
@@ -385,8 +393,8 @@ static json_t *answer(struct auth_mint *m, struct rd_err **reterr)
                 m->call.req.status);
         return NULL;
     }
-    json_t *root = rd_json_parse(rd_buf_str(&m->call.req.resp), m->call.req.resp.len, "the answer",
-                                 reterr);
+    json_t *root =
+        rd_json_parse(rd_buf_str(&m->call.req.resp), m->call.req.resp.len, "the answer", reterr);
     if (root == NULL) {
         (*reterr)->kind = RD_ERR_FAILED;
         rd_err_wrap(*reterr, "%s: %s", m->cred->source, origin);
@@ -422,7 +430,8 @@ static struct rd_err *nobody(struct auth_mint *m, struct rd_err *take)
 {
     if (m->cred->kind != AUTH_METADATA)
         return take;
-    if (m->cred->metadata_named || (take->http_status != 0 && m->call.req.metadata_flavor != NULL)) {
+    if (m->cred->metadata_named ||
+        (take->http_status != 0 && m->call.req.metadata_flavor != NULL)) {
         if (take->http_status == 404) {
             take->kind = RD_ERR_CREDENTIALS;
             rd_err_hint(take, "This machine or pod has no service account. Attach one, or set "
@@ -432,8 +441,10 @@ static struct rd_err *nobody(struct auth_mint *m, struct rd_err *take)
     }
     struct rd_err *err = rd_err_new(RD_ERR_CREDENTIALS, "no Google credentials were found");
     err->cause = take;
-    rd_err_hint(err, "Looked at: %s (none answers). Set GOOGLE_APPLICATION_CREDENTIALS to a credential "
-                     "file, or run `gcloud auth application-default login`.", m->tried);
+    rd_err_hint(err,
+                "Looked at: %s (none answers). Set GOOGLE_APPLICATION_CREDENTIALS to a credential "
+                "file, or run `gcloud auth application-default login`.",
+                m->tried);
     return err;
 }
 
@@ -455,15 +466,17 @@ static bool read_token(struct auth_mint *m, struct rd_err **reterr)
         return false;
     }
     if (m->cred->kind == AUTH_METADATA && !rd_streq(m->call.req.metadata_flavor, "Google")) {
-        struct rd_err *odd = rd_err_new(RD_ERR_CREDENTIALS, "%s: whoever answers is no metadata "
-                                        "server", m->cred->source);
+        struct rd_err *odd = rd_err_new(RD_ERR_CREDENTIALS,
+                                        "%s: whoever answers is no metadata "
+                                        "server",
+                                        m->cred->source);
         *reterr = nobody(m, odd);
         return false;
     }
     RD_AUTOJSON json_t *root = answer(m, reterr);
     int64_t seconds = 0;
-    if (root == NULL || !take_token(m, json_string_value(json_object_get(root, "access_token")),
-                                    reterr))
+    if (root == NULL ||
+        !take_token(m, json_string_value(json_object_get(root, "access_token")), reterr))
         return false;
     if (number(root, "expires_in", &seconds) && seconds > 0)
         lives(m, seconds * 1000);
@@ -477,8 +490,8 @@ static void ask_hop(struct auth_mint *m)
     char lifetime[16];
     struct rd_buf text = RD_BUF_INIT(sizeof lifetime);
     rd_buf_printf(&text, "%us", h->lifetime_s);
-    RD_AUTOJSON json_t *body = rd_json_pack("{s:[s], s:s}", "scope", AUTH_SCOPE_PLATFORM,
-                                            "lifetime", rd_buf_str(&text));
+    RD_AUTOJSON json_t *body =
+        rd_json_pack("{s:[s], s:s}", "scope", AUTH_SCOPE_PLATFORM, "lifetime", rd_buf_str(&text));
     rd_buf_clear(&text);
     if (m->hop == m->cred->hops_len)
         json_array_append_new(json_object_get(body, "scope"), json_string(AUTH_SCOPE_EMAIL));

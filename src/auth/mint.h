@@ -17,7 +17,7 @@ struct auth_mint {
     const struct auth_clock *clock;
     const char *tried; /* what else was looked at, for the message when nobody is there */
     bool want_identity;
-    int64_t skew_ms;   /* in and out: the server's clock minus ours, as far as it matters */
+    int64_t skew_ms; /* in and out: the server's clock minus ours, as far as it matters */
     /* Out. */
     struct rd_secret token;
     uint64_t expires_boot_ms; /* RD_NEVER: not known */

@@ -16,8 +16,9 @@ bool auth_host_is_loopback(const char *host); /* brackets allowed */
 const char *auth_env(const char *name);
 /* The value of `variable` as a URL without trailing slashes: host:port becomes https, plain http is
  * taken only for a loopback address. A value without path gets `path` ("/v1", "" for none).
- * *ret is NULL when the variable is not set; RD_ERR_INPUT naming the variable when it cannot be used. */
-bool auth_override(const char *variable, const char *path, char **ret, struct rd_err **reterr)
-    RD_MUST_CHECK;
+ * *ret is NULL when the variable is not set; RD_ERR_INPUT naming the variable when it cannot be
+ * used. */
+bool auth_override(const char *variable, const char *path, char **ret,
+                   struct rd_err **reterr) RD_MUST_CHECK;
 
 #endif

@@ -22,21 +22,26 @@ static const struct refusal_row rows[] = {
      "GOOGLE_APPLICATION_CREDENTIALS."},
     {"invalid_grant", "account not found",
      "The account %s does not exist any more. Use a key of another one."},
-    {"invalid_grant", "rapt", "Your organisation wants you to log in again: run "
-                              "`gcloud auth application-default login`."},
+    {"invalid_grant", "rapt",
+     "Your organisation wants you to log in again: run "
+     "`gcloud auth application-default login`."},
     {"invalid_grant", "expired or revoked",
      "The login has expired: run `gcloud auth application-default login`."},
     {"invalid_grant", "audience",
-     "The subject token was made for another provider. Compare its audience with the credential file."},
+     "The subject token was made for another provider. Compare its audience with the credential "
+     "file."},
     {"invalid_target", NULL,
-     "The workload identity pool or provider does not exist or is disabled. Compare the audience of "
+     "The workload identity pool or provider does not exist or is disabled. Compare the audience "
+     "of "
      "the credential file with the provider's name."},
     {"unauthorized_client", NULL,
      "The provider's attribute condition refuses this identity, or it was made less than 5 minutes "
      "ago."},
-    {"invalid_client", NULL, "The OAuth client of the credential file is not accepted; log in again "
-                             "with `gcloud auth application-default login`."},
-    {"SERVICE_DISABLED", NULL, "Enable the API iamcredentials.googleapis.com in the project of %s."},
+    {"invalid_client", NULL,
+     "The OAuth client of the credential file is not accepted; log in again "
+     "with `gcloud auth application-default login`."},
+    {"SERVICE_DISABLED", NULL,
+     "Enable the API iamcredentials.googleapis.com in the project of %s."},
     {"PERMISSION_DENIED", NULL,
      "Grant roles/iam.serviceAccountTokenCreator on %s to the identity that impersonates it."},
     {"IAM_PERMISSION_DENIED", NULL,
@@ -57,7 +62,7 @@ static const char *error_info_reason(const json_t *error)
 {
     const json_t *details = json_object_get(error, "details"), *d;
     size_t i;
-    json_array_foreach(details, i, d) {
+    json_array_foreach (details, i, d) {
         const char *reason = json_string_value(json_object_get(d, "reason"));
         if (reason != NULL)
             return reason;
@@ -88,8 +93,9 @@ static void hint_skew(struct rd_err *err, int64_t skew_ms)
 {
     char text[32];
     rd_duration_text((uint64_t)llabs(skew_ms), text);
-    rd_err_hint(err, "This machine's clock is %s %s that of the server. Set it, for example with "
-                     "`timedatectl set-ntp true`, and run the command again.",
+    rd_err_hint(err,
+                "This machine's clock is %s %s that of the server. Set it, for example with "
+                "`timedatectl set-ntp true`, and run the command again.",
                 text, skew_ms > 0 ? "behind" : "ahead of");
 }
 
@@ -115,8 +121,8 @@ enum call_judgement auth_decode_refusal(const struct auth_credential *c, const c
                                          subtype != NULL ? subtype : "");
     bool retry = passing(status, reason, text);
     struct rd_err *err = rd_err_new(
-        retry ? RD_ERR_TRANSIENT : RD_ERR_CREDENTIALS, "%s: %s answered %s%s%s", c->source, endpoint,
-        reason != NULL ? reason : "with an error", *text != '\0' ? ": " : "", text);
+        retry ? RD_ERR_TRANSIENT : RD_ERR_CREDENTIALS, "%s: %s answered %s%s%s", c->source,
+        endpoint, reason != NULL ? reason : "with an error", *text != '\0' ? ": " : "", text);
     if (reason == NULL)
         rd_err_wrap(err, "status %ld", status);
     err->http_status = (int)status;
@@ -130,8 +136,8 @@ enum call_judgement auth_decode_refusal(const struct auth_credential *c, const c
     else if (hint != NULL)
         /* The format is one of ours above; each takes at most the identity. */
         rd_str_take(&err->hint, strstr(hint, "%s") != NULL
-                                    ? rd_asprintf("%.*s%s%s", (int)(strstr(hint, "%s") - hint), hint,
-                                                  c->email != NULL ? c->email : "the account",
+                                    ? rd_asprintf("%.*s%s%s", (int)(strstr(hint, "%s") - hint),
+                                                  hint, c->email != NULL ? c->email : "the account",
                                                   strstr(hint, "%s") + 2)
                                     : rd_strdup(hint));
     else if (!retry)

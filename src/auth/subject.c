@@ -35,8 +35,8 @@ bool auth_subject_read(const struct auth_credential *c, const char *text, size_t
     }
     const char *token = json_string_value(json_object_get(root, c->subject_field));
     if (token == NULL || *token == '\0')
-        return rd_fail(reterr, RD_ERR_CREDENTIALS, "the subject token's document has no field %.60s",
-                       c->subject_field);
+        return rd_fail(reterr, RD_ERR_CREDENTIALS,
+                       "the subject token's document has no field %.60s", c->subject_field);
     rd_secret_set(ret, token, strlen(token));
     return true;
 }

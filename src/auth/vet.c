@@ -62,8 +62,8 @@ bool auth_vet_sts(const char *url, bool any_host, struct rd_err **reterr)
     bool ok = split("token_url", url, &u, reterr) &&
               google_url("token_url", &u, "sts.googleapis.com", any_host, reterr);
     if (ok && !rd_streq(u.path, "/v1/token") && !rd_streq(u.path, "/v1/oauthtoken"))
-        ok = rd_fail(reterr, RD_ERR_CREDENTIALS, "its token_url has the path %.100s, want /v1/token",
-                     u.path);
+        ok = rd_fail(reterr, RD_ERR_CREDENTIALS,
+                     "its token_url has the path %.100s, want /v1/token", u.path);
     auth_url_clear(&u);
     return ok;
 }
@@ -87,8 +87,10 @@ bool auth_vet_impersonation(const char *url, bool any_host, char **ret_email, ch
             *ret_email = rd_strndup(at, email);
             *ret_path = rd_strdup(u.path);
         } else {
-            rd_fail(reterr, RD_ERR_CREDENTIALS, "its %s does not name an account's "
-                    "generateAccessToken", what);
+            rd_fail(reterr, RD_ERR_CREDENTIALS,
+                    "its %s does not name an account's "
+                    "generateAccessToken",
+                    what);
         }
     }
     auth_url_clear(&u);

@@ -22,8 +22,7 @@ static enum call_judgement patient(struct gcp_call *k, const struct rd_err *err)
 {
     const struct gcp_client *c = k->client;
     uint64_t now = rd_boot_ms(), limit = 0;
-    if (k->fault.situation == GCP_API_OFF && c->enabled_ms != 0 &&
-        now - c->enabled_ms < ENABLED_MS)
+    if (k->fault.situation == GCP_API_OFF && c->enabled_ms != 0 && now - c->enabled_ms < ENABLED_MS)
         return CALL_RETRY;
     if ((k->patience & GCP_PATIENT_ACCOUNT) != 0 &&
         (k->fault.situation == GCP_ACCOUNT_UNSEEN ||
@@ -192,7 +191,7 @@ static void add_all(json_t *to, const json_t *from)
 {
     json_t *item;
     size_t i;
-    json_array_foreach(from, i, item) {
+    json_array_foreach (from, i, item) {
         if (json_array_size(to) < ITEMS_MAX)
             json_array_append(to, item);
     }
@@ -206,7 +205,7 @@ static void add_page(struct gcp_list *l, json_t *page)
     }
     const char *scope;
     json_t *part;
-    json_object_foreach(json_object_get(page, "items"), scope, part)
+    json_object_foreach (json_object_get(page, "items"), scope, part)
         add_all(l->items, json_object_get(part, l->items_key));
 }
 

@@ -107,9 +107,8 @@ struct http_client *gcp_http(struct gcp_client *c, enum gcp_api api)
     RD_AUTOFREE char *origin = http_url_origin(c->base[api]);
     for (int i = 0; i < GCP_API_MAX; i++) {
         if (c->hosts[i].http == NULL) {
-            struct http_client_options o = {.in_flight_max = IN_FLIGHT,
-                                            .observe = c->observe,
-                                            .observe_ctx = c->observe_ctx};
+            struct http_client_options o = {
+                .in_flight_max = IN_FLIGHT, .observe = c->observe, .observe_ctx = c->observe_ctx};
             o.tls.ca_file = rd_strdup(c->ca_file);
             c->hosts[i].http = http_client_new(c->loop, &o);
             c->hosts[i].origin = rd_strdup(origin);

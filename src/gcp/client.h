@@ -1,13 +1,13 @@
 /* One client for Google's REST APIs: endpoints with overrides, one request op, one error decoder.
  *
- * Protocol sources: the discovery documents of each API; google/rpc/status.proto, error_details.proto
- * and google/api/error_reason.proto for errors; AIP-151 (operations), AIP-158 (pages), AIP-193
- * (errors), AIP-194 (retries).
+ * Protocol sources: the discovery documents of each API; google/rpc/status.proto,
+ * error_details.proto and google/api/error_reason.proto for errors; AIP-151 (operations), AIP-158
+ * (pages), AIP-193 (errors), AIP-194 (retries).
  *
  * Every URL is built from an API's base, which CLOUDSDK_API_ENDPOINT_OVERRIDES_<API> replaces (the
- * compute and storage overrides end in /compute/v1/ and /storage/v1/, as gcloud has them; a path-less
- * one gets it); host:port alone is https. CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE replaces the system's
- * roots. At most 8 requests are in flight per host. */
+ * compute and storage overrides end in /compute/v1/ and /storage/v1/, as gcloud has them; a
+ * path-less one gets it); host:port alone is https. CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE replaces the
+ * system's roots. At most 8 requests are in flight per host. */
 #ifndef RD_GCP_CLIENT_H
 #define RD_GCP_CLIENT_H
 
@@ -33,27 +33,28 @@ enum gcp_api {
 #undef X
         GCP_API_MAX
 };
-const char *gcp_api_host(enum gcp_api api); /* "container.googleapis.com": also the service's name */
+const char *
+gcp_api_host(enum gcp_api api); /* "container.googleapis.com": also the service's name */
 
 /* What an answer or a failed operation means; kinds, hints and retries follow from it. */
 enum gcp_situation {
     GCP_OTHER,
-    GCP_API_OFF,          /* SERVICE_DISABLED */
+    GCP_API_OFF, /* SERVICE_DISABLED */
     GCP_BILLING_OFF,
-    GCP_PERMISSION,       /* IAM refused, also "or it may not exist" */
-    GCP_IDENTITY,         /* 401: token, scopes, account state */
-    GCP_ABSENT,           /* 404 */
-    GCP_EXISTS,           /* 409 already exists, name taken */
-    GCP_ACCOUNT_UNSEEN,   /* a service account that was just made is not known everywhere yet */
-    GCP_RACE,             /* 409 ABORTED, 412: somebody wrote between our read and our write */
-    GCP_BUSY,             /* another operation holds the cluster or the resource */
-    GCP_WRONG_STATE,      /* FAILED_PRECONDITION of another sort: look again */
-    GCP_RATE,             /* requests per minute */
-    GCP_QUOTA,            /* allocation quota: permanent */
-    GCP_STOCKOUT,         /* no machines of this sort there now */
-    GCP_ORG_POLICY,       /* organisation policy or VPC Service Controls */
-    GCP_INVALID,          /* 400: our request is wrong */
-    GCP_TRANSIENT,        /* 5xx */
+    GCP_PERMISSION,     /* IAM refused, also "or it may not exist" */
+    GCP_IDENTITY,       /* 401: token, scopes, account state */
+    GCP_ABSENT,         /* 404 */
+    GCP_EXISTS,         /* 409 already exists, name taken */
+    GCP_ACCOUNT_UNSEEN, /* a service account that was just made is not known everywhere yet */
+    GCP_RACE,           /* 409 ABORTED, 412: somebody wrote between our read and our write */
+    GCP_BUSY,           /* another operation holds the cluster or the resource */
+    GCP_WRONG_STATE,    /* FAILED_PRECONDITION of another sort: look again */
+    GCP_RATE,           /* requests per minute */
+    GCP_QUOTA,          /* allocation quota: permanent */
+    GCP_STOCKOUT,       /* no machines of this sort there now */
+    GCP_ORG_POLICY,     /* organisation policy or VPC Service Controls */
+    GCP_INVALID,        /* 400: our request is wrong */
+    GCP_TRANSIENT,      /* 5xx */
     GCP_SITUATION_MAX
 };
 const char *gcp_situation_name(enum gcp_situation s);
@@ -112,8 +113,8 @@ struct gcp_call {
     struct gcp_client *client;
     enum gcp_api api;
     struct http_call http;
-    char *what;             /* owned; for messages; NULL: method and path */
-    bool not_found_ok;      /* 404: success with result NULL */
+    char *what;        /* owned; for messages; NULL: method and path */
+    bool not_found_ok; /* 404: success with result NULL */
     bool no_quota_project;
     bool query_may_repeat;  /* a POST that only reads (getIamPolicy) */
     unsigned patience;      /* enum gcp_patience */
@@ -124,8 +125,8 @@ struct gcp_call {
     uint64_t patience_left_ms;
     bool started;
 };
-/* Prepares zeroed or cleared memory. GET, PUT, PATCH and DELETE are repeated after anything transient,
- * POST only when surely not processed. `url` from gcp_url. */
+/* Prepares zeroed or cleared memory. GET, PUT, PATCH and DELETE are repeated after anything
+ * transient, POST only when surely not processed. `url` from gcp_url. */
 void gcp_call_init(struct gcp_call *k, struct gcp_client *c, enum gcp_api api, const char *method,
                    const char *url);
 void gcp_call_body(struct gcp_call *k, const json_t *body);
@@ -147,7 +148,7 @@ struct gcp_list {
     json_t *first;         /* owned; first page without its items: warnings, missingZones */
     char *url;             /* owned; without pageToken */
     unsigned pages;
-    bool not_found_ok;     /* 404: an empty list */
+    bool not_found_ok; /* 404: an empty list */
 };
 /* `url` may have a query; at most 200 pages are read, 100 000 items. */
 void gcp_list_init(struct gcp_list *l, struct gcp_client *c, enum gcp_api api, const char *url,

@@ -200,7 +200,7 @@ bool gcp_compute_quota(const json_t *region, const char *metric, double *ret_lim
 {
     const json_t *q;
     size_t i;
-    json_array_foreach(json_object_get(region, "quotas"), i, q) {
+    json_array_foreach (json_object_get(region, "quotas"), i, q) {
         const json_t *limit = json_object_get(q, "limit"), *usage = json_object_get(q, "usage");
         if (!rd_streq(json_string_value(json_object_get(q, "metric")), metric) ||
             !json_is_number(limit))

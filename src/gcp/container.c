@@ -89,8 +89,8 @@ void gcp_cluster_set_labels(struct gcp_lro *l, struct gcp_client *c, const char 
                  cluster, NULL);
     struct gcp_call *k = change(l, c, "POST", &u, project, location);
     RD_AUTOJSON json_t *copy = json_deep_copy(labels);
-    RD_AUTOJSON json_t *body = rd_json_pack("{s:O, s:s}", "resourceLabels", copy,
-                                            "labelFingerprint", fingerprint);
+    RD_AUTOJSON json_t *body =
+        rd_json_pack("{s:O, s:s}", "resourceLabels", copy, "labelFingerprint", fingerprint);
     gcp_call_body(k, body);
     k->query_may_repeat = true; /* the fingerprint guards it */
     gcp_call_what(k, "label cluster %s", cluster);
@@ -170,7 +170,8 @@ void gcp_endpoint_clear(struct gcp_endpoint *e)
 bool gcp_cluster_endpoint(const json_t *cluster, struct gcp_endpoint *ret, struct rd_err **reterr)
 {
     const char *name = json_string_value(json_object_get(cluster, "name"));
-    const char *dns = rd_json_path_str(cluster, "controlPlaneEndpointsConfig.dnsEndpointConfig.endpoint");
+    const char *dns =
+        rd_json_path_str(cluster, "controlPlaneEndpointsConfig.dnsEndpointConfig.endpoint");
     bool outside = rd_json_path_bool(
         cluster, "controlPlaneEndpointsConfig.dnsEndpointConfig.allowExternalTraffic", false);
     const char *address =

@@ -55,7 +55,7 @@ struct said {
     const char *status, *reason, *message;
     const json_t *metadata; /* of ErrorInfo */
     uint64_t retry_ms;
-    struct rd_buf details;  /* violations, for a person */
+    struct rd_buf details; /* violations, for a person */
 };
 
 /* ---- Reading ---- */
@@ -65,12 +65,14 @@ static const struct {
     const char *name;
     long http;
 } grpc_codes[] = {
-    {1, "CANCELLED", 499},         {2, "UNKNOWN", 500},           {3, "INVALID_ARGUMENT", 400},
-    {4, "DEADLINE_EXCEEDED", 504}, {5, "NOT_FOUND", 404},         {6, "ALREADY_EXISTS", 409},
-    {7, "PERMISSION_DENIED", 403}, {8, "RESOURCE_EXHAUSTED", 429}, {9, "FAILED_PRECONDITION", 400},
-    {10, "ABORTED", 409},          {11, "OUT_OF_RANGE", 400},     {12, "UNIMPLEMENTED", 501},
-    {13, "INTERNAL", 500},         {14, "UNAVAILABLE", 503},      {15, "DATA_LOSS", 500},
-    {16, "UNAUTHENTICATED", 401},
+    {1, "CANCELLED", 499},           {2, "UNKNOWN", 500},
+    {3, "INVALID_ARGUMENT", 400},    {4, "DEADLINE_EXCEEDED", 504},
+    {5, "NOT_FOUND", 404},           {6, "ALREADY_EXISTS", 409},
+    {7, "PERMISSION_DENIED", 403},   {8, "RESOURCE_EXHAUSTED", 429},
+    {9, "FAILED_PRECONDITION", 400}, {10, "ABORTED", 409},
+    {11, "OUT_OF_RANGE", 400},       {12, "UNIMPLEMENTED", 501},
+    {13, "INTERNAL", 500},           {14, "UNAVAILABLE", 503},
+    {15, "DATA_LOSS", 500},          {16, "UNAUTHENTICATED", 401},
 };
 
 /* "30s", "3.5s"; 0 when malformed. */
@@ -86,7 +88,7 @@ static void add_violations(struct rd_buf *out, const json_t *detail, const char 
 {
     const json_t *v;
     size_t i;
-    json_array_foreach(json_object_get(detail, list), i, v) {
+    json_array_foreach (json_object_get(detail, list), i, v) {
         const char *who = json_string_value(json_object_get(v, subject));
         const char *what = json_string_value(json_object_get(v, "description"));
         if (who != NULL || what != NULL)
@@ -126,7 +128,7 @@ static void read_error(const json_t *error, struct said *s, struct gcp_fault *f)
     s->status = json_string_value(json_object_get(error, "status"));
     const json_t *d, *first = json_array_get(json_object_get(error, "errors"), 0);
     size_t i;
-    json_array_foreach(json_object_get(error, "details"), i, d)
+    json_array_foreach (json_object_get(error, "details"), i, d)
         read_detail(d, s, f);
     if (s->reason == NULL)
         s->reason = json_string_value(json_object_get(first, "reason"));
@@ -134,7 +136,7 @@ static void read_error(const json_t *error, struct said *s, struct gcp_fault *f)
         s->reason = json_string_value(json_object_get(first, "code")); /* compute operations */
     if (s->message == NULL)
         s->message = json_string_value(json_object_get(first, "message"));
-    json_array_foreach(json_object_get(first, "errorDetails"), i, d) {
+    json_array_foreach (json_object_get(first, "errorDetails"), i, d) {
         const json_t *info = json_object_get(d, "errorInfo");
         const json_t *quota = json_object_get(d, "quotaInfo");
         if (json_is_object(info))
@@ -354,8 +356,10 @@ static void hint(struct rd_err *err, const struct said *s, const struct gcp_faul
         return;
     case GCP_PERMISSION:
         if (f->permission != NULL)
-            rd_err_hint(err, "Grant a role that holds %s to the identity raydeploy runs as; "
-                             "`raydeploy check` lists all that is missing.", f->permission);
+            rd_err_hint(err,
+                        "Grant a role that holds %s to the identity raydeploy runs as; "
+                        "`raydeploy check` lists all that is missing.",
+                        f->permission);
         else
             rd_err_hint(err, "The project may not exist, or a role is missing; `raydeploy check` "
                              "tells which.");
@@ -364,13 +368,15 @@ static void hint(struct rd_err *err, const struct said *s, const struct gcp_faul
         rd_err_hint(err, "The credential is not accepted; `raydeploy token` tries it alone.");
         return;
     case GCP_QUOTA:
-        rd_err_hint(err, "Ask for more of %s, or take another region: "
-                         "https://console.cloud.google.com/iam-admin/quotas",
+        rd_err_hint(err,
+                    "Ask for more of %s, or take another region: "
+                    "https://console.cloud.google.com/iam-admin/quotas",
                     f->metric != NULL ? f->metric : "that quota");
         return;
     case GCP_STOCKOUT:
-        rd_err_hint(err, "Google has no such machines there now. Take other zones or another machine "
-                         "type in the configuration, or run the command again later.");
+        rd_err_hint(err,
+                    "Google has no such machines there now. Take other zones or another machine "
+                    "type in the configuration, or run the command again later.");
         return;
     case GCP_ORG_POLICY:
         rd_err_hint(err, "A policy of the organisation forbids it; ask who administers it%s%s.",
@@ -393,8 +399,8 @@ static struct rd_err *judge(const struct said *s, const char *what, struct gcp_f
         f->situation = by_status(s);
     if (f->situation != GCP_API_OFF && f->situation != GCP_ORG_POLICY && account_unseen(s))
         f->situation = GCP_ACCOUNT_UNSEEN;
-    *ret_retry = (row != NULL && row->retry) || f->situation == GCP_TRANSIENT ||
-                 f->situation == GCP_RATE;
+    *ret_retry =
+        (row != NULL && row->retry) || f->situation == GCP_TRANSIENT || f->situation == GCP_RATE;
     fill(s, f);
     const char *details = rd_buf_str(&s->details);
     /* Secrets go before the text is cut: half a token is no longer known for one. */
@@ -436,8 +442,8 @@ enum call_judgement gcp_decode_error(long status, const char *content_type, cons
         /* A front end's page: its beginning tells a person most. */
         RD_AUTOBUF struct rd_buf safe = RD_BUF_INIT(RD_BUF_UNBOUNDED);
         rd_redact(&safe, len > 0 ? body : "", len);
-        RD_AUTOFREE char *start = rd_strndup(
-            rd_buf_str(&safe), safe.len < BODY_SHOWN_MAX ? safe.len : BODY_SHOWN_MAX);
+        RD_AUTOFREE char *start =
+            rd_strndup(rd_buf_str(&safe), safe.len < BODY_SHOWN_MAX ? safe.len : BODY_SHOWN_MAX);
         plain = rd_asprintf("status %ld%s%s%s%s", status, content_type != NULL ? ", " : "",
                             content_type != NULL ? content_type : "", *start != '\0' ? ": " : "",
                             start);

@@ -265,21 +265,28 @@ static void operations(void **state)
     (void)state;
     static const struct line lines[] = {
         {"POST /v1/projects/p/locations/l/clusters", 400,
-         "{\"error\":{\"code\":400,\"status\":\"FAILED_PRECONDITION\",\"message\":\"Cluster is running "
+         "{\"error\":{\"code\":400,\"status\":\"FAILED_PRECONDITION\",\"message\":\"Cluster is "
+         "running "
          "incompatible operation operation-1-a.\",\"details\":[{\"@type\":"
-         "\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"CLUSTER_ALREADY_HAS_OPERATION\"}]}}"},
-        {"GET /v1/projects/p/locations/l/operations/operation-1-a", 200, "{\"status\":\"RUNNING\"}"},
+         "\"type.googleapis.com/"
+         "google.rpc.ErrorInfo\",\"reason\":\"CLUSTER_ALREADY_HAS_OPERATION\"}]}}"},
+        {"GET /v1/projects/p/locations/l/operations/operation-1-a", 200,
+         "{\"status\":\"RUNNING\"}"},
         {"GET /v1/projects/p/locations/l/operations/operation-1-a", 200, "{\"status\":\"DONE\"}"},
         {"POST /v1/projects/p/locations/l/clusters", 200,
-         "{\"name\":\"operation-2-b\",\"status\":\"RUNNING\",\"selfLink\":\"https://elsewhere/v1/x\"}"},
-        {"GET /v1/projects/p/locations/l/operations/operation-2-b", 404, "{\"error\":{\"code\":404}}"},
-        {"GET /v1/projects/p/locations/l/operations/operation-2-b", 200, "{\"status\":\"RUNNING\"}"},
+         "{\"name\":\"operation-2-b\",\"status\":\"RUNNING\",\"selfLink\":\"https://elsewhere/v1/"
+         "x\"}"},
+        {"GET /v1/projects/p/locations/l/operations/operation-2-b", 404,
+         "{\"error\":{\"code\":404}}"},
+        {"GET /v1/projects/p/locations/l/operations/operation-2-b", 200,
+         "{\"status\":\"RUNNING\"}"},
         {"GET /v1/projects/p/locations/l/operations/operation-2-b", 200,
          "{\"name\":\"operation-2-b\",\"status\":\"DONE\",\"error\":{\"code\":8,\"message\":"
          "\"Insufficient regional quota to satisfy request: resource \\\"CPUS\\\"\"}}"},
         {"DELETE /v1/projects/p/locations/l/clusters/c", 404, "{\"error\":{\"code\":404}}"},
         {"POST /v1/projects/p/services:batchEnable", 200,
-         "{\"name\":\"operations/noop.DONE_OPERATION\",\"done\":true,\"response\":{\"services\":[]}}"},
+         "{\"name\":\"operations/"
+         "noop.DONE_OPERATION\",\"done\":true,\"response\":{\"services\":[]}}"},
         {"POST /compute/v1/projects/p/global/networks?requestId=", 200,
          "{\"name\":\"op1\",\"status\":\"RUNNING\"}"},
         {"GET /compute/v1/projects/p/global/operations/op1", 200,
@@ -365,10 +372,13 @@ static void policy_race(void **state)
     (void)state;
     static const struct line lines[] = {
         {"POST /v1/projects/p:getIamPolicy", 200,
-         "{\"version\":3,\"etag\":\"E1\",\"bindings\":[{\"role\":\"roles/x\",\"members\":[\"user:u\"],"
-         "\"condition\":{\"title\":\"t\",\"expression\":\"e\"}}],\"auditConfigs\":[{\"service\":\"s\"}]}"},
+         "{\"version\":3,\"etag\":\"E1\",\"bindings\":[{\"role\":\"roles/"
+         "x\",\"members\":[\"user:u\"],"
+         "\"condition\":{\"title\":\"t\",\"expression\":\"e\"}}],\"auditConfigs\":[{\"service\":"
+         "\"s\"}]}"},
         {"POST /v1/projects/p:setIamPolicy", 409,
-         "{\"error\":{\"code\":409,\"status\":\"ABORTED\",\"message\":\"There were concurrent policy "
+         "{\"error\":{\"code\":409,\"status\":\"ABORTED\",\"message\":\"There were concurrent "
+         "policy "
          "changes.\"}}"},
         {"POST /v1/projects/p:getIamPolicy", 200, "{\"version\":1,\"etag\":\"E2\"}"},
         {"POST /v1/projects/p:setIamPolicy", 200, "{\"version\":3,\"etag\":\"E3\"}"},
@@ -404,16 +414,18 @@ static void policy_edges(void **state)
 {
     (void)state;
     static const struct line lines[] = {
-        {"POST /v1/projects/p/serviceAccounts/x%40y:getIamPolicy?options.requestedPolicyVersion=3", 200,
-         "{\"etag\":\"E\"}"},
+        {"POST /v1/projects/p/serviceAccounts/x%40y:getIamPolicy?options.requestedPolicyVersion=3",
+         200, "{\"etag\":\"E\"}"},
         {"POST /v1/projects/p/serviceAccounts/x%40y:setIamPolicy", 400,
-         "{\"error\":{\"code\":400,\"status\":\"INVALID_ARGUMENT\",\"message\":\"Service account a@b does "
+         "{\"error\":{\"code\":400,\"status\":\"INVALID_ARGUMENT\",\"message\":\"Service account "
+         "a@b does "
          "not exist.\"}}"},
         {"POST /v1/projects/p/serviceAccounts/x%40y:getIamPolicy", 200, "{\"etag\":\"E\"}"},
         {"POST /v1/projects/p/serviceAccounts/x%40y:setIamPolicy", 200, "{\"etag\":\"F\"}"},
         {"GET /storage/v1/b/p/iam?optionsRequestedPolicyVersion=3", 200, "{\"etag\":\"E\"}"},
         {"PUT /storage/v1/b/p/iam", 200, "{\"etag\":\"F\"}"},
-        {"GET /storage/v1/b/p/iam?optionsRequestedPolicyVersion=3", 404, "{\"error\":{\"code\":404}}"},
+        {"GET /storage/v1/b/p/iam?optionsRequestedPolicyVersion=3", 404,
+         "{\"error\":{\"code\":404}}"},
         {NULL, 0, NULL},
     };
     struct world w;
@@ -443,28 +455,41 @@ static void edits(void **state)
         const char *name, *before, *after;
         struct gcp_binding b;
     } rows[] = {
-        {"first", "{}", "{\"bindings\":[{\"members\":[\"user:a\"],\"role\":\"r\"}]}",
+        {"first",
+         "{}",
+         "{\"bindings\":[{\"members\":[\"user:a\"],\"role\":\"r\"}]}",
          {.role = "r", .member = "user:a"}},
-        {"beside others", "{\"bindings\":[{\"role\":\"r\",\"members\":[\"user:b\"]}]}",
+        {"beside others",
+         "{\"bindings\":[{\"role\":\"r\",\"members\":[\"user:b\"]}]}",
          "{\"bindings\":[{\"members\":[\"user:b\",\"user:a\"],\"role\":\"r\"}]}",
          {.role = "r", .member = "user:a"}},
-        {"a condition is another binding", "{\"bindings\":[{\"role\":\"r\",\"members\":[\"user:b\"]," C "}]}",
+        {"a condition is another binding",
+         "{\"bindings\":[{\"role\":\"r\",\"members\":[\"user:b\"]," C "}]}",
          "{\"bindings\":[{" C ",\"members\":[\"user:b\"],\"role\":\"r\"},{\"members\":[\"user:a\"],"
          "\"role\":\"r\"}]}",
          {.role = "r", .member = "user:a"}},
-        {"removed", "{\"bindings\":[{\"role\":\"r\",\"members\":[\"user:a\",\"user:b\"]}]}",
+        {"removed",
+         "{\"bindings\":[{\"role\":\"r\",\"members\":[\"user:a\",\"user:b\"]}]}",
          "{\"bindings\":[{\"members\":[\"user:b\"],\"role\":\"r\"}]}",
          {.role = "r", .member = "user:a", .remove = true}},
-        {"the last one removed", "{\"bindings\":[{\"role\":\"r\",\"members\":[\"user:a\"]}]}",
-         "{\"bindings\":[]}", {.role = "r", .member = "USER:a", .remove = true}},
-        {"not in the conditional one", "{\"bindings\":[{\"role\":\"r\",\"members\":[\"user:a\"]," C "}]}",
-         NULL, {.role = "r", .member = "user:a", .remove = true}},
-        {"in the conditional one", "{\"bindings\":[{\"role\":\"r\",\"members\":[\"user:a\"]," C "}]}",
+        {"the last one removed",
+         "{\"bindings\":[{\"role\":\"r\",\"members\":[\"user:a\"]}]}",
+         "{\"bindings\":[]}",
+         {.role = "r", .member = "USER:a", .remove = true}},
+        {"not in the conditional one",
+         "{\"bindings\":[{\"role\":\"r\",\"members\":[\"user:a\"]," C "}]}",
+         NULL,
+         {.role = "r", .member = "user:a", .remove = true}},
+        {"in the conditional one",
+         "{\"bindings\":[{\"role\":\"r\",\"members\":[\"user:a\"]," C "}]}",
          "{\"bindings\":[]}",
          {.role = "r", .member = "user:a", .title = "t", .expression = "e", .remove = true}},
-        {"there", "{\"bindings\":[{\"role\":\"r\",\"members\":[\"user:A\"]}]}", NULL,
+        {"there",
+         "{\"bindings\":[{\"role\":\"r\",\"members\":[\"user:A\"]}]}",
+         NULL,
          {.role = "r", .member = "user:a"}},
-        {"principals keep their case", "{\"bindings\":[{\"role\":\"r\",\"members\":[\"principal://X\"]}]}",
+        {"principals keep their case",
+         "{\"bindings\":[{\"role\":\"r\",\"members\":[\"principal://X\"]}]}",
          "{\"bindings\":[{\"members\":[\"principal://X\",\"principal://x\"],\"role\":\"r\"}]}",
          {.role = "r", .member = "principal://x"}},
     };
@@ -519,16 +544,17 @@ static void endpoints(void **state)
     static const char pem[] = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n";
     RD_AUTOFREE char *ca = rd_base64_encode(pem, strlen(pem));
     RD_AUTOFREE char *with_ca = rd_asprintf("\"masterAuth\":{\"clusterCaCertificate\":\"%s\"}", ca);
-#define DNS(open) "\"controlPlaneEndpointsConfig\":{\"dnsEndpointConfig\":{\"endpoint\":" \
-                  "\"gke-1.r.gke.goog\",\"allowExternalTraffic\":" open "}}"
+#define DNS(open)                                                                                  \
+    "\"controlPlaneEndpointsConfig\":{\"dnsEndpointConfig\":{\"endpoint\":"                        \
+    "\"gke-1.r.gke.goog\",\"allowExternalTraffic\":" open "}}"
     const struct {
         const char *name, *body, *server;
         bool ca;
     } rows[] = {
         {"DNS", DNS("true") ",\"endpoint\":\"1.2.3.4\",", "https://gke-1.r.gke.goog", false},
         {"DNS that is closed", DNS("false") ",\"endpoint\":\"1.2.3.4\",", "https://1.2.3.4", true},
-        {"DNS as the only endpoint", "\"endpoint\":\"gke-1.r.gke.goog\",", "https://gke-1.r.gke.goog",
-         false},
+        {"DNS as the only endpoint", "\"endpoint\":\"gke-1.r.gke.goog\",",
+         "https://gke-1.r.gke.goog", false},
         {"none yet", "", NULL, false},
     };
     for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
@@ -551,9 +577,11 @@ static void quotas(void **state)
 {
     (void)state;
     RD_AUTOJSON json_t *info = json_loads(
-        "{\"dimensionsInfos\":[{\"dimensions\":{\"region\":\"eu\",\"gpu_family\":\"T4\"},\"details\":{"
+        "{\"dimensionsInfos\":[{\"dimensions\":{\"region\":\"eu\",\"gpu_family\":\"T4\"},"
+        "\"details\":{"
         "\"value\":\"9\"}},{\"dimensions\":{\"region\":\"eu\"},\"details\":{\"value\":\"3\"}},"
-        "{\"details\":{\"value\":\"-1\"},\"applicableLocations\":[\"us\"]}]}", 0, NULL);
+        "{\"details\":{\"value\":\"-1\"},\"applicableLocations\":[\"us\"]}]}",
+        0, NULL);
     int64_t value;
     assert_true(gcp_quota_value(info, "eu", &value));
     rd_check_int("eu", value, 3);
@@ -561,7 +589,8 @@ static void quotas(void **state)
     rd_check_int("us", value, -1);
     assert_false(gcp_quota_value(info, "asia", &value));
     RD_AUTOJSON json_t *region = json_loads(
-        "{\"quotas\":[{\"metric\":\"CPUS\",\"limit\":24.0,\"usage\":3},{\"metric\":\"GPUS\"}]}", 0, NULL);
+        "{\"quotas\":[{\"metric\":\"CPUS\",\"limit\":24.0,\"usage\":3},{\"metric\":\"GPUS\"}]}", 0,
+        NULL);
     double limit, usage;
     assert_true(gcp_compute_quota(region, "CPUS", &limit, &usage));
     rd_check_int("limit", (long long)limit, 24);
@@ -605,7 +634,8 @@ static void endpoint_overrides(void **state)
         }
         rd_check_str(rows[i].value, gcp_client_base(c, rows[i].api), rows[i].base);
         assert_true(gcp_client_overridden(c, rows[i].api));
-        rd_check_str("others", gcp_client_base(c, GCP_QUOTAS), "https://cloudquotas.googleapis.com/v1");
+        rd_check_str("others", gcp_client_base(c, GCP_QUOTAS),
+                     "https://cloudquotas.googleapis.com/v1");
         gcp_client_free(c);
     }
 #undef X
@@ -616,12 +646,12 @@ int main(void)
 {
     rd_alloc_init();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(calls),        cmocka_unit_test(patience),
-        cmocka_unit_test(pages),        cmocka_unit_test(operations),
+        cmocka_unit_test(calls),           cmocka_unit_test(patience),
+        cmocka_unit_test(pages),           cmocka_unit_test(operations),
         cmocka_unit_test(known_operation), cmocka_unit_test(policy_race),
-        cmocka_unit_test(policy_edges), cmocka_unit_test(edits),
-        cmocka_unit_test(objects),      cmocka_unit_test(endpoints),
-        cmocka_unit_test(quotas),       cmocka_unit_test(endpoint_overrides),
+        cmocka_unit_test(policy_edges),    cmocka_unit_test(edits),
+        cmocka_unit_test(objects),         cmocka_unit_test(endpoints),
+        cmocka_unit_test(quotas),          cmocka_unit_test(endpoint_overrides),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,7 +112,8 @@ static void pause_for(struct gcp_lro *l, uint64_t since_ms, enum lro_state state
 {
     l->state = state;
     uint64_t now = op_now_ms(&l->op);
-    if (!op_timer_start(&l->pause, &l->op, gcp_poll_pause_ms(now > since_ms ? now - since_ms : 0))) {
+    if (!op_timer_start(&l->pause, &l->op,
+                        gcp_poll_pause_ms(now > since_ms ? now - since_ms : 0))) {
         struct rd_err *err = op_take_err(&l->pause.op);
         rd_err_wrap(err, "%s is not done", what_of(l));
         op_finish(&l->op, err);
@@ -186,8 +187,7 @@ static void posted(struct gcp_lro *l)
     }
     struct gcp_client *c = l->call.client;
     if (c->on_retry != NULL)
-        c->on_retry(c->retry_ctx, err,
-                    gcp_poll_pause_ms(op_now_ms(&l->op) - l->busy_since_ms));
+        c->on_retry(c->retry_ctx, err, gcp_poll_pause_ms(op_now_ms(&l->op) - l->busy_since_ms));
     rd_err_free(err);
     pause_for(l, l->busy_since_ms, LRO_BLOCKED);
 }

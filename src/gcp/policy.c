@@ -40,7 +40,7 @@ static json_t *find_binding(const json_t *policy, const struct gcp_binding *b)
 {
     json_t *one;
     size_t i;
-    json_array_foreach(json_object_get(policy, "bindings"), i, one) {
+    json_array_foreach (json_object_get(policy, "bindings"), i, one) {
         if (rd_streq(json_string_value(json_object_get(one, "role")), b->role) &&
             condition_is(one, b))
             return one;
@@ -52,7 +52,7 @@ static bool find_member(const json_t *binding, const char *member, size_t *ret)
 {
     const json_t *one;
     size_t i;
-    json_array_foreach(json_object_get(binding, "members"), i, one) {
+    json_array_foreach (json_object_get(binding, "members"), i, one) {
         if (same_member(json_string_value(one), member)) {
             *ret = i;
             return true;
@@ -168,7 +168,8 @@ void gcp_policy_get(struct gcp_call *k, struct gcp_client *c, enum gcp_policy_ta
     gcp_call_init(k, c, api_of(target), post ? "POST" : "GET", http_url_str(&u));
     http_url_clear(&u);
     if (target == GCP_POLICY_PROJECT) {
-        RD_AUTOJSON json_t *body = rd_json_pack("{s:{s:i}}", "options", "requestedPolicyVersion", 3);
+        RD_AUTOJSON json_t *body =
+            rd_json_pack("{s:{s:i}}", "options", "requestedPolicyVersion", 3);
         gcp_call_body(k, body);
     }
     k->query_may_repeat = true;
@@ -194,8 +195,8 @@ static void policy_put(struct gcp_policy *p)
             json_object_set_new(body, "updateMask", json_string("bindings,etag"));
         gcp_call_body(&p->call, body);
     }
-    /* With the etag a second send of the same write changes nothing: it loses the race to the first,
-     * and then the edits are found to be in. */
+    /* With the etag a second send of the same write changes nothing: it loses the race to the
+     * first, and then the edits are found to be in. */
     if (json_string_value(json_object_get(p->policy, "etag")) != NULL)
         p->call.query_may_repeat = true;
     gcp_call_what(&p->call, "change the IAM policy of %s", p->name);
@@ -272,8 +273,10 @@ static void policy_step(struct op *op)
     if (op->cancelled) {
         struct rd_err *err = NULL;
         if (op->timed_out)
-            err = rd_err_new(RD_ERR_TIMEOUT, "the IAM policy of %s was not changed in time; somebody "
-                             "else was faster %u times", p->name, p->races);
+            err = rd_err_new(RD_ERR_TIMEOUT,
+                             "the IAM policy of %s was not changed in time; somebody "
+                             "else was faster %u times",
+                             p->name, p->races);
         op_finish(op, err);
         return;
     }

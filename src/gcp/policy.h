@@ -1,7 +1,7 @@
 /* IAM policies: read, change, write with the etag, from the start when somebody was faster.
  *
- * Protocol source: google/iam/v1/policy.proto; Cloud Storage has the policy itself as body and 412 for
- * a lost race. Version 3 is always asked for and sent, so that conditions survive. */
+ * Protocol source: google/iam/v1/policy.proto; Cloud Storage has the policy itself as body and 412
+ * for a lost race. Version 3 is always asked for and sent, so that conditions survive. */
 #ifndef RD_GCP_POLICY_H
 #define RD_GCP_POLICY_H
 
@@ -22,8 +22,8 @@ struct gcp_binding {
     bool remove;
 };
 
-/* Pure: adds or removes one member; unknown fields, other bindings and conditions stay as they are. An
- * emptied binding goes. True: something changed. */
+/* Pure: adds or removes one member; unknown fields, other bindings and conditions stay as they are.
+ * An emptied binding goes. True: something changed. */
 bool gcp_policy_edit(json_t *policy, const struct gcp_binding *b);
 bool gcp_policy_has(const json_t *policy, const struct gcp_binding *b);
 
@@ -39,11 +39,11 @@ struct gcp_policy {
     char *name;                      /* owned */
     const struct gcp_binding *edits; /* borrowed until the end */
     size_t edits_len;
-    unsigned patience;               /* enum gcp_patience: members that were just made */
-    bool absent_ok;                  /* the target is gone: success (removals) */
-    size_t changed;                  /* out: edits that were not there already */
-    json_t *policy;                  /* out, owned: as it is now */
-    unsigned races;                  /* times we had to start over */
+    unsigned patience; /* enum gcp_patience: members that were just made */
+    bool absent_ok;    /* the target is gone: success (removals) */
+    size_t changed;    /* out: edits that were not there already */
+    json_t *policy;    /* out, owned: as it is now */
+    unsigned races;    /* times we had to start over */
     struct gcp_call call;
     struct op_timer pause;
     int state;

@@ -67,12 +67,13 @@ struct rd_err *gcp_services_enable_failures(const json_t *result)
     const json_t *failures = json_object_get(result, "failures"), *f;
     size_t i;
     struct rd_err *err = NULL;
-    json_array_foreach(failures, i, f) {
+    json_array_foreach (failures, i, f) {
         const char *id = json_string_value(json_object_get(f, "serviceId"));
         const char *message = json_string_value(json_object_get(f, "errorMessage"));
         if (err == NULL)
-            err = rd_err_new(RD_ERR_PREFLIGHT, "API %s cannot be enabled: %s",
-                             id != NULL ? id : "(unnamed)", message != NULL ? message : "no reason");
+            err =
+                rd_err_new(RD_ERR_PREFLIGHT, "API %s cannot be enabled: %s",
+                           id != NULL ? id : "(unnamed)", message != NULL ? message : "no reason");
     }
     return err;
 }
@@ -135,8 +136,8 @@ void gcp_account_create(struct gcp_call *k, struct gcp_client *c, const char *pr
     prepare(k, c, GCP_IAM, "POST", &u);
     RD_AUTOJSON json_t *body =
         rd_json_pack("{s:s, s:{s:s, s:s}}", "accountId", account_id, "serviceAccount",
-                     "displayName", display_name != NULL ? display_name : account_id,
-                     "description", description != NULL ? description : "");
+                     "displayName", display_name != NULL ? display_name : account_id, "description",
+                     description != NULL ? description : "");
     gcp_call_body(k, body);
     gcp_call_what(k, "create service account %s", account_id);
 }
@@ -249,7 +250,7 @@ static bool holds(const json_t *list, const char *text)
 {
     const json_t *one;
     size_t i;
-    json_array_foreach(list, i, one) {
+    json_array_foreach (list, i, one) {
         if (rd_streq(json_string_value(one), text))
             return true;
     }
@@ -260,11 +261,12 @@ bool gcp_quota_value(const json_t *info, const char *region, int64_t *ret)
 {
     const json_t *row;
     size_t i;
-    json_array_foreach(json_object_get(info, "dimensionsInfos"), i, row) {
+    json_array_foreach (json_object_get(info, "dimensionsInfos"), i, row) {
         const json_t *dimensions = json_object_get(row, "dimensions");
         const json_t *where = json_object_get(row, "applicableLocations");
         const char *named = rd_json_str(row, "dimensions", "region", NULL);
-        /* The most specific rows come first; rows of other dimensions than the region are not ours. */
+        /* The most specific rows come first; rows of other dimensions than the region are not ours.
+         */
         if (json_object_size(dimensions) > (named != NULL ? 1u : 0u) ||
             (named != NULL && !rd_streq(named, region)))
             continue;

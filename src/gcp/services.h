@@ -1,5 +1,5 @@
-/* The requests raydeploy makes, one function each: they prepare a gcp_call, gcp_list or gcp_lro, which
- * the caller starts. All texts are copied; bodies are borrowed.
+/* The requests raydeploy makes, one function each: they prepare a gcp_call, gcp_list or gcp_lro,
+ * which the caller starts. All texts are copied; bodies are borrowed.
  *
  * Protocol source: each API's discovery document, revision of 2026. */
 #ifndef RD_GCP_SERVICES_H
@@ -62,14 +62,15 @@ void gcp_server_config(struct gcp_call *k, struct gcp_client *c, const char *pro
                        const char *location);
 
 /* How to reach a cluster's API server: DNS endpoint when outside traffic may use it (the system's
- * roots), else the public address (the cluster's CA). All owned; ca_pem NULL: the system's roots. */
+ * roots), else the public address (the cluster's CA). All owned; ca_pem NULL: the system's roots.
+ */
 struct gcp_endpoint {
     char *server; /* "https://..." */
     char *ca_pem;
     bool dns;
 };
-bool gcp_cluster_endpoint(const json_t *cluster, struct gcp_endpoint *ret, struct rd_err **reterr)
-    RD_MUST_CHECK;
+bool gcp_cluster_endpoint(const json_t *cluster, struct gcp_endpoint *ret,
+                          struct rd_err **reterr) RD_MUST_CHECK;
 void gcp_endpoint_clear(struct gcp_endpoint *e);
 
 /* ---- Filestore v1 ---- */
@@ -94,8 +95,8 @@ struct gcp_objects_delete {
     size_t next, deleted;
     int state;
 };
-void gcp_objects_delete_start(struct gcp_objects_delete *d, struct op *parent,
-                              struct gcp_client *c, const char *bucket, const char *prefix);
+void gcp_objects_delete_start(struct gcp_objects_delete *d, struct op *parent, struct gcp_client *c,
+                              const char *bucket, const char *prefix);
 void gcp_objects_delete_clear(struct gcp_objects_delete *d);
 
 /* ---- Artifact Registry v1 ---- */
@@ -145,7 +146,8 @@ void gcp_subnet_get(struct gcp_call *k, struct gcp_client *c, const char *projec
 /* service "compute.googleapis.com", id "NVIDIA-T4-GPUS-per-project-region". */
 void gcp_quota_get(struct gcp_call *k, struct gcp_client *c, const char *project,
                    const char *service, const char *id); /* 404: NULL */
-/* The limit for a region of a quotaInfo; false when it says nothing about it. Negative: no limit. */
+/* The limit for a region of a quotaInfo; false when it says nothing about it. Negative: no limit.
+ */
 bool gcp_quota_value(const json_t *quota_info, const char *region, int64_t *ret);
 /* Limit and use of a metric in a region's or project's quotas; false when it is not there. */
 bool gcp_compute_quota(const json_t *region, const char *metric, double *ret_limit,

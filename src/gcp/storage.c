@@ -63,7 +63,8 @@ static void delete_one(struct gcp_objects_delete *d, struct gcp_call *k, const j
     gcp_call_start(k, &d->op);
 }
 
-/* One slot that has ended, or was never used, takes the next object. false: an error ended it all. */
+/* One slot that has ended, or was never used, takes the next object. false: an error ended it all.
+ */
 static bool turn(struct gcp_objects_delete *d, struct gcp_call *k)
 {
     if (k->client != NULL) {
@@ -116,8 +117,8 @@ static void objects_step(struct op *op)
         op_finish(op, NULL);
 }
 
-void gcp_objects_delete_start(struct gcp_objects_delete *d, struct op *parent,
-                              struct gcp_client *c, const char *bucket, const char *prefix)
+void gcp_objects_delete_start(struct gcp_objects_delete *d, struct op *parent, struct gcp_client *c,
+                              const char *bucket, const char *prefix)
 {
     d->client = c;
     rd_str_dup(&d->bucket, bucket);

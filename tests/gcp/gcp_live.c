@@ -1,6 +1,6 @@
-/* A journey through every request of src/gcp, with real credentials, in the order of a bootstrap and
- * its undoing. The environment names the services (raydeploy-emulator's DIR/env); without it the
- * program exits 77. */
+/* A journey through every request of src/gcp, with real credentials, in the order of a bootstrap
+ * and its undoing. The environment names the services (raydeploy-emulator's DIR/env); without it
+ * the program exits 77. */
 #include "gcp/policy.h"
 #include "gcp/services.h"
 
@@ -170,8 +170,9 @@ static void project(void **state)
     rd_check_str("state", rd_json_path_str(call("project"), "lifecycleState"), "ACTIVE");
     const char *const permissions[] = {"container.clusters.create", "serviceusage.services.enable"};
     gcp_project_test_permissions(&j.call, j.client, PROJECT, permissions, 2);
-    rd_check_int("granted", (long long)json_array_size(
-                                json_object_get(call("permissions"), "permissions")), 2);
+    rd_check_int("granted",
+                 (long long)json_array_size(json_object_get(call("permissions"), "permissions")),
+                 2);
     gcp_billing_info(&j.call, j.client, PROJECT);
     assert_true(rd_json_path_bool(call("billing"), "billingEnabled", false));
     gcp_project_get(&j.call, j.client, "no-such-project-at-all");
@@ -184,8 +185,8 @@ static void apis(void **state)
 {
     (void)state;
     static const char *const names[] = {
-        "container.googleapis.com", "compute.googleapis.com", "iam.googleapis.com",
-        "iamcredentials.googleapis.com", "file.googleapis.com", "storage.googleapis.com",
+        "container.googleapis.com",        "compute.googleapis.com",    "iam.googleapis.com",
+        "iamcredentials.googleapis.com",   "file.googleapis.com",       "storage.googleapis.com",
         "artifactregistry.googleapis.com", "cloudquotas.googleapis.com"};
     gcp_cluster_get(&j.call, j.client, PROJECT, ZONE, "live");
     run(&j.call.op, start_call);
@@ -232,8 +233,8 @@ static void network(void **state)
     (void)state;
     gcp_network_get(&j.call, j.client, PROJECT, "live-net");
     assert_null(call("no network"));
-    RD_AUTOJSON json_t *net = rd_json_pack("{s:s, s:b}", "name", "live-net",
-                                           "autoCreateSubnetworks", 0);
+    RD_AUTOJSON json_t *net =
+        rd_json_pack("{s:s, s:b}", "name", "live-net", "autoCreateSubnetworks", 0);
     gcp_compute_insert(&j.lro, j.client, PROJECT, "global", "networks", net);
     lro("network");
     gcp_network_get(&j.call, j.client, PROJECT, "live-net");
@@ -256,7 +257,8 @@ static void network(void **state)
 static const struct gcp_binding role = {.role = "roles/container.defaultNodeServiceAccount",
                                         .member = "serviceAccount:" ACCOUNT};
 static const struct gcp_binding unrole = {.role = "roles/container.defaultNodeServiceAccount",
-                                          .member = "serviceAccount:" ACCOUNT, .remove = true};
+                                          .member = "serviceAccount:" ACCOUNT,
+                                          .remove = true};
 
 static void accounts(void **state)
 {
@@ -265,7 +267,8 @@ static void accounts(void **state)
     assert_null(call("no account"));
     gcp_account_create(&j.call, j.client, PROJECT, "live-nodes", "nodes", "made by a test");
     rd_check_str("email", rd_json_path_str(call("account"), "email"), ACCOUNT);
-    rd_check_int("grant", (long long)policy("project policy", GCP_POLICY_PROJECT, PROJECT, &role), 1);
+    rd_check_int("grant", (long long)policy("project policy", GCP_POLICY_PROJECT, PROJECT, &role),
+                 1);
     rd_check_int("grant again",
                  (long long)policy("project policy", GCP_POLICY_PROJECT, PROJECT, &role), 0);
     gcp_policy_get(&j.call, j.client, GCP_POLICY_PROJECT, PROJECT);
@@ -273,8 +276,9 @@ static void accounts(void **state)
     const struct gcp_binding user = {.role = "roles/iam.serviceAccountUser",
                                      .member = "serviceAccount:deployer@" PROJECT
                                                ".iam.gserviceaccount.com"};
-    rd_check_int("account", (long long)policy("account policy", GCP_POLICY_ACCOUNT,
-                                              "projects/" PROJECT "/serviceAccounts/" ACCOUNT, &user),
+    rd_check_int("account",
+                 (long long)policy("account policy", GCP_POLICY_ACCOUNT,
+                                   "projects/" PROJECT "/serviceAccounts/" ACCOUNT, &user),
                  1);
     gcp_accounts_list(&j.list, j.client, PROJECT);
     assert_true(list("accounts") > 0);
@@ -337,7 +341,8 @@ static void cluster(void **state)
     gcp_cluster_update(&j.lro, j.client, PROJECT, ZONE, "live", update);
     lro("update");
     gcp_node_pools_list(&j.call, j.client, PROJECT, ZONE, "live");
-    rd_check_int("pools", (long long)json_array_size(json_object_get(call("pools"), "nodePools")), 1);
+    rd_check_int("pools", (long long)json_array_size(json_object_get(call("pools"), "nodePools")),
+                 1);
     gcp_node_pool_get(&j.call, j.client, PROJECT, ZONE, "live", "default-pool");
     assert_non_null(call("pool"));
     gcp_clusters_list(&j.call, j.client, PROJECT, "-");
@@ -352,7 +357,8 @@ static void cluster(void **state)
 static void rest(void **state)
 {
     (void)state;
-    /* Objects are not for whoever owns the project: a role of their own, which takes time to count. */
+    /* Objects are not for whoever owns the project: a role of their own, which takes time to count.
+     */
     struct gcp_binding objects = {.role = "roles/storage.admin",
                                   .member = "serviceAccount:deployer@" PROJECT
                                             ".iam.gserviceaccount.com"};
@@ -418,7 +424,7 @@ int main(void)
         return 77;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(project), cmocka_unit_test(apis),    cmocka_unit_test(quotas),
+        cmocka_unit_test(project), cmocka_unit_test(apis),     cmocka_unit_test(quotas),
         cmocka_unit_test(network), cmocka_unit_test(accounts), cmocka_unit_test(cluster),
         cmocka_unit_test(rest),    cmocka_unit_test(undo),
     };
