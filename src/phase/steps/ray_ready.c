@@ -30,7 +30,7 @@ static const json_t *wanted_container(const json_t *cluster, const json_t *pod)
     } else {
         size_t i;
         const json_t *g;
-        json_array_foreach(rd_json_path(cluster, "spec.workerGroupSpecs"), i, g)
+        json_array_foreach (rd_json_path(cluster, "spec.workerGroupSpecs"), i, g)
             if (rd_streq(rd_json_str(g, "groupName", NULL), label(pod, "ray.io/group")))
                 template = json_object_get(g, "template");
     }
@@ -47,10 +47,9 @@ bool ray_pod_is_current(const json_t *cluster, const json_t *pod)
         return false;
     size_t i, j;
     const json_t *w, *h;
-    json_array_foreach(json_object_get(want, "env"), i, w)
-    {
+    json_array_foreach (json_object_get(want, "env"), i, w) {
         bool same = false;
-        json_array_foreach(json_object_get(have, "env"), j, h)
+        json_array_foreach (json_object_get(have, "env"), j, h)
             if (rd_streq(rd_json_str(h, "name", NULL), rd_json_str(w, "name", NULL)))
                 same = rd_streq(rd_json_str(h, "value", NULL), rd_json_str(w, "value", NULL));
         if (!same)
@@ -101,7 +100,7 @@ static bool concerns(const json_t *event, const json_t *cluster, const json_t *p
         return true;
     const char *title;
     json_t *pod;
-    json_object_foreach((json_t *)pods, title, pod) {
+    json_object_foreach ((json_t *)pods, title, pod) {
         if (rd_streq(uid, rd_json_str(pod, "metadata", "uid", NULL)))
             return true;
     }
@@ -115,7 +114,7 @@ static bool event_is_over(const json_t *event, const json_t *pods, int64_t now)
     const char *uid = rd_json_str(event, "involvedObject", "uid", NULL);
     const char *title;
     json_t *pod;
-    json_object_foreach((json_t *)pods, title, pod) {
+    json_object_foreach ((json_t *)pods, title, pod) {
         bool settled;
         if (rd_streq(uid, rd_json_str(pod, "metadata", "uid", NULL)))
             return pod_ready(pod, now, &settled);
@@ -128,7 +127,7 @@ static bool read_events(const json_t *cluster, const json_t *pods, const json_t 
 {
     const char *title;
     json_t *e;
-    json_object_foreach((json_t *)events, title, e) {
+    json_object_foreach ((json_t *)events, title, e) {
         int64_t at;
         struct k8s_verdict v;
         if (!concerns(e, cluster, pods) || !event_time(e, &at) || at < since - 2000 ||
@@ -139,7 +138,8 @@ static bool read_events(const json_t *cluster, const json_t *pods, const json_t 
         bool doomed = v.status == K8S_FAILED;
         r->kind = v.kind;
         r->grace_ms = v.grace_ms;
-        /* Trouble that heals (a mount that is tried again) is shown; the limit of the step rules. */
+        /* Trouble that heals (a mount that is tried again) is shown; the limit of the step rules.
+         */
         say(r, doomed ? RAY_TROUBLE : RAY_NOT_YET, key, rd_asprintf("%s: %s", key, v.message));
         k8s_verdict_clear(&v);
         if (doomed)
@@ -170,11 +170,13 @@ bool ray_pod_ended(const json_t *pod)
     const char *phase = rd_json_path_str(pod, "status.phase");
     if (rd_streq(phase, "Failed") || rd_streq(phase, "Succeeded"))
         return true;
-    const char *ray = rd_json_str(json_array_get(rd_json_path(pod, "spec.containers"), 0), "name", NULL);
+    const char *ray =
+        rd_json_str(json_array_get(rd_json_path(pod, "spec.containers"), 0), "name", NULL);
     size_t i;
     const json_t *c;
-    json_array_foreach(rd_json_path(pod, "status.containerStatuses"), i, c)
-        if (rd_streq(rd_json_str(c, "name", NULL), ray) && rd_json_get(c, "state", "terminated", NULL))
+    json_array_foreach (rd_json_path(pod, "status.containerStatuses"), i, c)
+        if (rd_streq(rd_json_str(c, "name", NULL), ray) &&
+            rd_json_get(c, "state", "terminated", NULL))
             return rd_streq(rd_json_path_str(pod, "spec.restartPolicy"), "Never");
     return false;
 }
@@ -183,7 +185,7 @@ static bool ended_for_want_of_memory(const json_t *pod)
 {
     size_t i;
     const json_t *c;
-    json_array_foreach(rd_json_path(pod, "status.containerStatuses"), i, c)
+    json_array_foreach (rd_json_path(pod, "status.containerStatuses"), i, c)
         if (rd_streq(rd_json_str(c, "state", "terminated", "reason", NULL), "OOMKilled"))
             return true;
     return false;
@@ -194,7 +196,8 @@ static void read_ended(const char *title, const json_t *pod, const struct k8s_ve
 {
     const char *what = v->message ? v->message : "ended";
     /* The same head with the same memory ends the same way again. */
-    bool hopeless = ended_for_want_of_memory(pod) && rd_streq(label(pod, "ray.io/node-type"), "head");
+    bool hopeless =
+        ended_for_want_of_memory(pod) && rd_streq(label(pod, "ray.io/node-type"), "head");
     if (deaths < RAY_DEATHS_MAX && !hopeless) {
         say(r, RAY_NOT_YET, title,
             rd_asprintf("%s: %s; the operator replaces it (%u of at most %u)", title, what, deaths,
@@ -240,10 +243,24 @@ static bool read_pod(const json_t *cluster, const char *title, const json_t *pod
         r->grace_ms = v.grace_ms;
         say(r, RAY_TROUBLE, title, rd_asprintf("%s: %s", title, v.message));
     } else {
-        say(r, RAY_NOT_YET, title, rd_asprintf("%s: %s", title, v.message ? v.message : "not ready"));
+        say(r, RAY_NOT_YET, title,
+            rd_asprintf("%s: %s", title, v.message ? v.message : "not ready"));
     }
     k8s_verdict_clear(&v);
     return false;
+}
+
+static json_int_t wanted_workers(const json_t *cluster)
+{
+    json_int_t sum = 0;
+    size_t i;
+    const json_t *g;
+    json_array_foreach (rd_json_path(cluster, "spec.workerGroupSpecs"), i, g) {
+        json_int_t replicas = rd_json_path_int(g, "replicas", 0);
+        json_int_t min = rd_json_path_int(g, "minReplicas", 0);
+        sum += replicas > min ? replicas : min;
+    }
+    return sum;
 }
 
 void ray_read(const json_t *cluster, const json_t *pods, const json_t *events, unsigned deaths,
@@ -258,7 +275,7 @@ void ray_read(const json_t *cluster, const json_t *pods, const json_t *events, u
     const char *title;
     json_t *pod;
     int heads = 0;
-    json_object_foreach((json_t *)pods, title, pod) {
+    json_object_foreach ((json_t *)pods, title, pod) {
         r->pods++;
         bool head = rd_streq(label(pod, "ray.io/node-type"), "head");
         heads += head;
@@ -269,7 +286,8 @@ void ray_read(const json_t *cluster, const json_t *pods, const json_t *events, u
     }
     if (r->answer == RAY_TROUBLE)
         return;
-    if (read_events(cluster, pods, events, since_wall_ms, now, r) || read_replica_failure(cluster, r))
+    if (read_events(cluster, pods, events, since_wall_ms, now, r) ||
+        read_replica_failure(cluster, r))
         return;
     if (!all_ready)
         return;
@@ -286,7 +304,9 @@ void ray_read(const json_t *cluster, const json_t *pods, const json_t *events, u
                         why ? why : ""));
         return;
     }
-    json_int_t desired = rd_json_path_int(cluster, "status.desiredWorkerReplicas", -1);
+    /* The status leaves out zeros: none wanted is not the same as none counted yet. */
+    json_int_t desired =
+        rd_json_path_int(cluster, "status.desiredWorkerReplicas", wanted_workers(cluster) ? -1 : 0);
     json_int_t ready = rd_json_path_int(cluster, "status.readyWorkerReplicas", 0);
     json_int_t least = rd_json_path_int(cluster, "status.minWorkerReplicas", 0);
     if (desired < 0 || ready < least || ready < desired || r->pods < desired + 1) {
@@ -299,5 +319,6 @@ void ray_read(const json_t *cluster, const json_t *pods, const json_t *events, u
         say(r, RAY_NOT_YET, "state", rd_strdup("the operator has not set state=ready"));
         return;
     }
-    say(r, RAY_READY, "ready", rd_asprintf("head and %" JSON_INTEGER_FORMAT " workers ready", ready));
+    say(r, RAY_READY, "ready",
+        rd_asprintf("head and %" JSON_INTEGER_FORMAT " workers ready", ready));
 }

@@ -72,6 +72,9 @@ static void table(void **state)
          "head ready", true, 0},
         {"autoscaler wants more", "{" HEAD "," WORKER "}", "status.desiredWorkerReplicas", "3", "{}",
          RAY_NOT_YET, "1 of 3", true, 0},
+        {"scaled to no worker: the status leaves out zeros", "{" HEAD "}", "status",
+         "{\"state\":\"ready\",\"conditions\":[{\"type\":\"HeadPodReady\",\"status\":\"True\"}]}", "{}",
+         RAY_READY, "head and 0", true, 0},
         {"rejected by the operator", "{}", "status", "{}",
          "{\"Event/ns/e\":{\"type\":\"Warning\",\"reason\":\"InvalidRayClusterSpec\",\"message\":\"no\","
          "\"eventTime\":\"2026-11-23T11:59:59.000000Z\",\"involvedObject\":{\"kind\":\"RayCluster\","
