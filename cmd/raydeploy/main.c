@@ -141,10 +141,10 @@ static bool check_words(const struct verb *verb, const struct config *c, struct 
     return false;
 }
 
-/* This version deploys on clusters that are there; Google Cloud is still to come. */
+/* This version deploys on clusters that are there, and shows what it would deploy on Google Cloud. */
 static bool check_target(const struct verb *verb, const struct config *c, struct rd_err **reterr)
 {
-    if (!verb->needs_deployment || c->target == TARGET_LOCAL)
+    if (!verb->needs_deployment || verb->offline || c->target == TARGET_LOCAL)
         return config_require(c, reterr) || !verb->needs_deployment;
     rd_fail(reterr, RD_ERR_INPUT, "--target gke is not in this version");
     rd_err_hint(*reterr, "Use --target local to deploy on the cluster of a kubeconfig.");

@@ -5,8 +5,11 @@
 #include "base/file.h"
 #include "phase/steps/render.h"
 
+#include <stdlib.h>
+
 static const struct config_verb_flag flags[] = {
-    {"output", "o", "DIR", false, "write k8s.yaml into this folder instead of standard output"},
+    {"output", "o", "DIR", false,
+     "write config.yaml and k8s.yaml into this folder, not to standard output"},
     {NULL, NULL, NULL, false, NULL},
 };
 
@@ -24,20 +27,22 @@ static char *comment_of(const json_t *object, const struct rd_strv *unknown)
     return b.len ? rd_buf_take(&b, NULL) : NULL;
 }
 
-static int run(struct verb_ctx *v)
+/* One file of the result. */
+struct sheet {
+    const char *file;
+    bool (*render)(const struct config *c, struct template_set *templates, const json_t *facts,
+                   struct manifest_list *out, struct rd_strv *ret_unknown, struct rd_err **reterr);
+    char *heading; /* owned */
+};
+
+static bool render_sheet(struct verb_ctx *v, struct template_set *templates, const struct sheet *s,
+                         struct rd_err **reterr)
 {
-    const struct config *c = &v->config;
-    struct rd_err *err = NULL;
     struct manifest_list list = {0};
     struct rd_strv unknown = {NULL, 0};
     RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(RD_BUF_UNBOUNDED);
-    struct template_set *templates = template_set_open(c->templates_dir, &err);
-    bool ok = templates && steps_render(c, templates, c->facts, &list, &unknown, &err);
-    if (ok)
-        rd_buf_printf(&text,
-                      "# raydeploy render --target local, deployment %s. KubeRay's CRDs come from "
-                      "its chart (version %s)\n# and are applied before this.\n",
-                      c->name, c->kuberay.version);
+    bool ok = s->render(&v->config, templates, v->config.facts, &list, &unknown, reterr);
+    rd_buf_puts(&text, s->heading);
     for (size_t i = 0; ok && i < list.len; i++) {
         RD_AUTOFREE char *comment = comment_of(list.v[i].json, &unknown);
         rd_buf_puts(&text, "---\n");
@@ -45,9 +50,9 @@ static int run(struct verb_ctx *v)
     }
     const char *dir = verb_flag_text(v, "output");
     if (ok && dir) {
-        RD_AUTOFREE char *path = rd_path_join(dir, "k8s.yaml");
-        ok = rd_dir_make(dir, &err) &&
-             rd_file_write_atomic(path, rd_buf_str(&text), text.len, 0644, &err);
+        RD_AUTOFREE char *path = rd_path_join(dir, s->file);
+        ok = rd_dir_make(dir, reterr) &&
+             rd_file_write_atomic(path, rd_buf_str(&text), text.len, 0644, reterr);
         if (ok)
             verb_say(v, NOTE_INFO, "wrote %s (%zu objects)", path, list.len);
     } else if (ok) {
@@ -55,6 +60,43 @@ static int run(struct verb_ctx *v)
     }
     rd_strv_clear(&unknown);
     manifest_list_clear(&list);
+    return ok;
+}
+
+/* What the reader has to know about the Config Connector that config.yaml is for. Owned. */
+static char *heading_cc(const struct config *c)
+{
+    const char *version = json_string_value(json_object_get(c->facts, "cc.version"));
+    return rd_asprintf(
+        "# raydeploy render --target gke, deployment %s, phase 1: for the management "
+        "cluster,\n# with Config Connector %s.\n",
+        c->name,
+        version ? version
+                : "of a current version (--fact cc.version=1.130.0 "
+                  "shows what an\n# older one would be sent)");
+}
+
+static char *heading_k8s(const struct config *c)
+{
+    bool gke = c->target == TARGET_GKE;
+    return rd_asprintf("# raydeploy render --target %s, deployment %s%s. KubeRay's CRDs come from "
+                       "its chart (version %s)\n# and are applied before this.\n",
+                       gke ? "gke" : "local", c->name, gke ? ", phase 2: for the new cluster" : "",
+                       c->kuberay.version);
+}
+
+static int run(struct verb_ctx *v)
+{
+    const struct config *c = &v->config;
+    struct rd_err *err = NULL;
+    struct sheet sheets[] = {{"config.yaml", steps_render_cc, heading_cc(c)},
+                             {"k8s.yaml", steps_render, heading_k8s(c)}};
+    struct template_set *templates = template_set_open(c->templates_dir, &err);
+    bool ok = templates != NULL;
+    for (size_t i = c->target == TARGET_GKE ? 0 : 1; ok && i < RD_ARRAY_LEN(sheets); i++)
+        ok = render_sheet(v, templates, &sheets[i], &err);
+    for (size_t i = 0; i < RD_ARRAY_LEN(sheets); i++)
+        free(sheets[i].heading);
     template_set_free(templates);
     return ok ? 0 : verb_fail(v, err);
 }

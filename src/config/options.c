@@ -66,7 +66,7 @@ const struct option config_options[] = {
      BOTH("n2-standard-4"), .check = check_machine_type, .help = "machines of the CPU node pool"},
     {"cpuPool.min", NULL, 0, true, {NULL}, OPT_INT, AT(cpu_pool.min), BOTH("1"), .min = 0,
      .max = 1000, .help = "fewest nodes of the CPU pool"},
-    {"cpuPool.max", NULL, 0, true, {NULL}, OPT_INT, AT(cpu_pool.max), BOTH("6"), .min = 1,
+    {"cpuPool.max", NULL, 0, true, {NULL}, OPT_INT, AT(cpu_pool.max), BOTH("5"), .min = 1,
      .max = 1000, .help = "most nodes of the CPU pool"},
     {"cpuPool.diskGb", NULL, 0, true, {NULL}, OPT_INT, AT(cpu_pool.disk_gb), BOTH("100"),
      .min = 20, .max = 65536, .help = "boot disk of a node, in GB"},

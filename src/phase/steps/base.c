@@ -69,7 +69,9 @@ bool volume_render(struct step_op *s, struct manifest_list *out, struct rd_err *
 {
     static const char *const local[] = {"workloads/volume-local.yaml", NULL};
     static const char *const gke[] = {"workloads/volume-filestore.yaml", NULL};
-    return render_files(s, s->ctx->config->target == TARGET_LOCAL ? local : gke, false, out, reterr);
+    const struct config *c = s->ctx->config;
+    bool filestore = c->target == TARGET_GKE && c->filestore.enabled;
+    return render_files(s, filestore ? gke : local, false, out, reterr);
 }
 
 /* The access modes of a claim are immutable, and the storage class the server chose stays its own. */

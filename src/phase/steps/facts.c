@@ -23,5 +23,8 @@ const char *const step_facts[] = {
     "ray.version",      /* as the dashboard says */
     "ray.cluster",      /* the RayCluster when it was ready */
     "job.result",
+    "cc.features",      /* what the installed Config Connector can take: names of cc_features() */
+    "region.zones",     /* of the region, those that are up, sorted */
+    "gpu.zones",        /* of these, those that offer the accelerator */
     NULL,
 };

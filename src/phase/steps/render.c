@@ -2,9 +2,11 @@
 
 #include "base/alloc.h"
 #include "phase/steps/base.h"
+#include "phase/steps/cc.h"
 #include "phase/steps/kuberay.h"
 #include "phase/steps/ray.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Stand-ins from the ranges that RFC 5737 sets aside for documentation: they parse, and nobody can
@@ -18,24 +20,42 @@ json_t *steps_stand_in(const char *fact)
         return rd_json_pack("[s]", "ReadWriteOnce");
     if (rd_streq(fact, "filestore.ip"))
         return json_string("192.0.2.2");
+    if (rd_streq(fact, "spill.prefix"))
+        return json_string("uid-of-the-raycluster");
+    if (rd_streq(fact, "region.zones"))
+        return rd_json_pack("[s]", "zone-to-be-found");
+    if (rd_streq(fact, "gpu.zones"))
+        return rd_json_pack("[s]", "accelerator-zone-to-be-asked");
     return NULL;
 }
 
 bool steps_render_uses(const json_t *object, const char *fact)
 {
     RD_AUTOJSON json_t *value = steps_stand_in(fact);
-    RD_AUTOFREE char *part = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS)
-                                   : NULL;
     RD_AUTOFREE char *whole = rd_json_dump(object);
-    return part && strstr(whole, part);
+    /* Text may stand inside other text, a list of texts may be shown by its first alone. */
+    const char *text = json_string_value(json_is_array(value) ? json_array_get(value, 0) : value);
+    RD_AUTOFREE char *part =
+        value && !text ? json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    return (text && strstr(whole, text)) || (part && strstr(whole, part));
 }
 
-bool steps_render(const struct config *c, struct template_set *templates, const json_t *facts,
-                  struct manifest_list *out, struct rd_strv *ret_unknown, struct rd_err **reterr)
+static void derive(json_t *known, const char *fact, char *take)
 {
-    static bool (*const parts[])(struct step_op *, struct manifest_list *, struct rd_err **) = {
-        kuberay_render, base_render, volume_render, ray_render};
-    RD_AUTOJSON json_t *known = facts ? json_deep_copy(facts) : json_object();
+    if (!json_object_get(known, fact))
+        json_object_set_new(known, fact, json_string(take));
+    free(take);
+}
+
+/* The facts given, those that the configuration decides, and stand-ins for the rest. Owned. */
+static json_t *facts_for(const struct config *c, const json_t *facts, struct rd_strv *ret_unknown)
+{
+    json_t *known = facts ? json_deep_copy(facts) : json_object();
+    if (c->target == TARGET_GKE) {
+        RD_AUTOFREE char *account = cc_ray_account(c);
+        derive(known, "ray.email", cc_account_email(c, account));
+        derive(known, "spill.bucket", cc_bucket(c));
+    }
     for (size_t i = 0; step_facts[i]; i++) {
         json_t *v = json_object_get(known, step_facts[i]) ? NULL : steps_stand_in(step_facts[i]);
         if (!v)
@@ -43,10 +63,31 @@ bool steps_render(const struct config *c, struct template_set *templates, const 
         json_object_set_new(known, step_facts[i], v);
         rd_strv_add(ret_unknown, step_facts[i]);
     }
+    return known;
+}
+
+bool steps_render(const struct config *c, struct template_set *templates, const json_t *facts,
+                  struct manifest_list *out, struct rd_strv *ret_unknown, struct rd_err **reterr)
+{
+    /* The Ray namespace first: an operator that watches that one alone has its Role there. */
+    static bool (*const parts[])(struct step_op *, struct manifest_list *, struct rd_err **) = {
+        base_render, kuberay_render, volume_render, ray_render};
+    RD_AUTOJSON json_t *known = facts_for(c, facts, ret_unknown);
     struct step_ctx ctx = {.config = c, .templates = templates, .facts = known};
     struct step_op s = {.ctx = &ctx};
     for (size_t i = 0; i < RD_ARRAY_LEN(parts); i++)
         if (!parts[i](&s, out, reterr))
+            return false;
+    return true;
+}
+
+bool steps_render_cc(const struct config *c, struct template_set *templates, const json_t *facts,
+                     struct manifest_list *out, struct rd_strv *ret_unknown, struct rd_err **reterr)
+{
+    RD_AUTOJSON json_t *known = facts_for(c, facts, ret_unknown);
+    struct step_ctx ctx = {.config = c, .templates = templates, .facts = known};
+    for (unsigned part = 0; part < CC_PART_MAX; part++)
+        if (!cc_render(&ctx, part, out, reterr))
             return false;
     return true;
 }

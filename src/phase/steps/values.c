@@ -1,6 +1,7 @@
 #include "phase/steps/values.h"
 
 #include "base/alloc.h"
+#include "phase/steps/cc.h"
 #include "phase/steps/names.h"
 
 #include <inttypes.h>
@@ -436,7 +437,7 @@ bool values_fill(const struct step_ctx *ctx, struct template_values *v, struct r
     const json_t *ip = step_fact(ctx, "filestore.ip");
     if (ip || ctx->going_down) {
         SET("filestore_ip", ip ? json_incref((json_t *)ip) : json_string("192.0.2.1"));
-        SET_STR("filestore_path", "/share");
+        SET_STR("filestore_path", "/" CC_FILESTORE_SHARE);
     }
     return fill_cluster(ctx, v, reterr);
 }
