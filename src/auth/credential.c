@@ -1,5 +1,5 @@
 /* Reading a credential file into what a mint needs. */
-#include "auth/credential.h"
+#include "auth/credential_parts.h"
 
 #include "auth/override.h"
 #include "base/alloc.h"
@@ -13,16 +13,7 @@
 #include <unistd.h>
 
 #define LIFETIME_S 3600
-/* Runners of CI have clocks that run ahead; one hour by theirs is more than one hour by Google's.
- */
-#define LIFETIME_FEDERATED_S 3300
 #define NESTED_MAX 2
-
-struct reading {
-    const struct auth_options *o;
-    const char *origin;
-    bool any_host;
-};
 
 void auth_credential_clear(struct auth_credential *c)
 {
@@ -50,7 +41,7 @@ void auth_credential_clear(struct auth_credential *c)
 
 /* ---- Fields ---- */
 
-static bool want(const json_t *o, const char *name, const char **ret, struct rd_err **reterr)
+bool credential_want(const json_t *o, const char *name, const char **ret, struct rd_err **reterr)
 {
     const char *value = json_string_value(json_object_get(o, name));
     if (value == NULL || *value == '\0')
@@ -70,13 +61,14 @@ static bool endpoint(const char *variable, const char *path, const char *vetted,
     return true;
 }
 
-static void secret_of(struct rd_secret *s, const char *text)
+void credential_secret(struct rd_secret *s, const char *text)
 {
     rd_secret_set(s, text, strlen(text));
 }
 
-static bool add_hop(const struct reading *r, struct auth_credential *c, const char *url,
-                    const json_t *delegates, unsigned lifetime_s, struct rd_err **reterr)
+bool credential_add_hop(const struct credential_reading *r, struct auth_credential *c,
+                        const char *url, const json_t *delegates, unsigned lifetime_s,
+                        struct rd_err **reterr)
 {
     if (c->hops_len == AUTH_HOPS_MAX)
         return rd_fail(reterr, RD_ERR_CREDENTIALS, "it impersonates more than %d times",
@@ -113,12 +105,13 @@ static bool add_hop(const struct reading *r, struct auth_credential *c, const ch
 
 /* ---- The types ---- */
 
-static bool read_service_account(const struct reading *r, const json_t *o,
+static bool read_service_account(const struct credential_reading *r, const json_t *o,
                                  struct auth_credential *c, struct rd_err **reterr)
 {
     const char *email, *pem;
     const char *uri = json_string_value(json_object_get(o, "token_uri"));
-    if (!want(o, "client_email", &email, reterr) || !want(o, "private_key", &pem, reterr))
+    if (!credential_want(o, "client_email", &email, reterr) ||
+        !credential_want(o, "private_key", &pem, reterr))
         return false;
     if (uri != NULL && !auth_vet_token_uri(uri, r->any_host, reterr))
         return false;
@@ -135,15 +128,16 @@ static bool read_service_account(const struct reading *r, const json_t *o,
     return true;
 }
 
-static bool read_user(const struct reading *r, const json_t *o, struct auth_credential *c,
-                      struct rd_err **reterr)
+static bool read_user(const struct credential_reading *r, const json_t *o,
+                      struct auth_credential *c, struct rd_err **reterr)
 {
     const char *id, *secret, *refresh;
-    if (!want(o, "client_id", &id, reterr) || !want(o, "client_secret", &secret, reterr) ||
-        !want(o, "refresh_token", &refresh, reterr))
+    if (!credential_want(o, "client_id", &id, reterr) ||
+        !credential_want(o, "client_secret", &secret, reterr) ||
+        !credential_want(o, "refresh_token", &refresh, reterr))
         return false;
-    secret_of(&c->client_secret, secret);
-    secret_of(&c->refresh_token, refresh);
+    credential_secret(&c->client_secret, secret);
+    credential_secret(&c->refresh_token, refresh);
     c->client_id = rd_strdup(id);
     c->kind = AUTH_AUTHORIZED_USER;
     const char *account = json_string_value(json_object_get(o, "account"));
@@ -151,7 +145,7 @@ static bool read_user(const struct reading *r, const json_t *o, struct auth_cred
     if (!c->workforce_user) /* the file's token_uri is ignored, as Google's libraries do */
         return endpoint("CLOUDSDK_AUTH_TOKEN_HOST", "/token", AUTH_AUDIENCE, &c->token_url, reterr);
     const char *url;
-    if (!want(o, "token_url", &url, reterr) || !auth_vet_sts(url, r->any_host, reterr))
+    if (!credential_want(o, "token_url", &url, reterr) || !auth_vet_sts(url, r->any_host, reterr))
         return false;
     RD_AUTOFREE char *base = NULL;
     if (!auth_override("CLOUDSDK_API_ENDPOINT_OVERRIDES_STS", "", &base, reterr))
@@ -160,159 +154,8 @@ static bool read_user(const struct reading *r, const json_t *o, struct auth_cred
     return true;
 }
 
-static bool read_format(const json_t *source, struct auth_credential *c, struct rd_err **reterr)
-{
-    const char *type = rd_json_str(source, "format", "type", NULL);
-    if (type == NULL || rd_streq(type, "text"))
-        return true;
-    if (!rd_streq(type, "json"))
-        return rd_fail(reterr, RD_ERR_CREDENTIALS,
-                       "its credential_source.format.type is %.40s, neither text nor json", type);
-    const char *field = rd_json_str(source, "format", "subject_token_field_name", NULL);
-    if (field == NULL || *field == '\0')
-        return rd_fail(reterr, RD_ERR_CREDENTIALS,
-                       "its credential_source.format has no subject_token_field_name");
-    c->subject_field = rd_strdup(field);
-    return true;
-}
-
-static bool read_headers(const json_t *source, struct auth_credential *c, struct rd_err **reterr)
-{
-    json_t *headers = json_object_get(source, "headers");
-    if (headers == NULL)
-        return true;
-    const char *name;
-    json_t *value;
-    json_object_foreach (headers, name, value) {
-        const char *text = json_string_value(value);
-        if (text == NULL || strpbrk(text, "\r\n") != NULL || strpbrk(name, "\r\n:") != NULL)
-            return rd_fail(reterr, RD_ERR_CREDENTIALS,
-                           "its credential_source.headers are not all plain strings");
-        /* Remembered for redaction; "Bearer x" also without its first word. */
-        struct rd_secret s = {0};
-        secret_of(&s, text);
-        const char *space = strchr(text, ' ');
-        if (space != NULL)
-            secret_of(&s, space + 1);
-        rd_secret_clear(&s);
-    }
-    c->subject_headers = json_incref(headers);
-    return true;
-}
-
-static bool read_executable(const struct reading *r, const json_t *e, struct auth_credential *c,
-                            struct rd_err **reterr)
-{
-    const char *command = json_string_value(json_object_get(e, "command"));
-    if (command == NULL || *command == '\0')
-        return rd_fail(reterr, RD_ERR_CREDENTIALS,
-                       "its credential_source.executable has no command");
-    if (!r->o->allow_executable &&
-        !rd_streq(auth_env("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES"), "1")) {
-        rd_fail(reterr, RD_ERR_CREDENTIALS, "it wants to run a program, which is not allowed");
-        rd_err_hint(*reterr, "If you trust the file, set "
-                             "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1.");
-        return false;
-    }
-    json_int_t timeout = rd_json_path_int(e, "timeout_millis", 30000);
-    if (timeout < 5000 || timeout > 120000)
-        return rd_fail(
-            reterr, RD_ERR_CREDENTIALS,
-            "its credential_source.executable.timeout_millis is not within 5000 to 120000");
-    c->subject = SUBJECT_EXECUTABLE;
-    c->subject_at = rd_strdup(command);
-    c->subject_timeout_ms = (uint64_t)timeout;
-    c->subject_output_file = rd_strdup(json_string_value(json_object_get(e, "output_file")));
-    return true;
-}
-
-static bool read_source(const struct reading *r, const json_t *source, struct auth_credential *c,
-                        struct rd_err **reterr)
-{
-    const char *file = json_string_value(json_object_get(source, "file"));
-    const char *url = json_string_value(json_object_get(source, "url"));
-    const json_t *executable = json_object_get(source, "executable");
-    const json_t *certificate = json_object_get(source, "certificate");
-    const char *environment = json_string_value(json_object_get(source, "environment_id"));
-    if (environment != NULL || certificate != NULL) {
-        rd_fail(reterr, RD_ERR_CREDENTIALS,
-                "its credential_source is of the sort %s, which is not "
-                "supported",
-                certificate != NULL ? "certificate" : "aws");
-        rd_err_hint(*reterr, "Use a source of the sort file, url or executable, a service account "
-                             "key, or run on Google Cloud.");
-        return false;
-    }
-    if ((file != NULL) + (url != NULL) + (executable != NULL) != 1)
-        return rd_fail(reterr, RD_ERR_CREDENTIALS,
-                       "its credential_source names not exactly one of file, url and executable");
-    if (executable != NULL)
-        return read_executable(r, executable, c, reterr);
-    if (!read_format(source, c, reterr))
-        return false;
-    if (file != NULL) {
-        c->subject = SUBJECT_FILE;
-        c->subject_at = rd_strdup(file);
-        return true;
-    }
-    if (!auth_vet_subject_url(url, reterr) || !read_headers(source, c, reterr))
-        return false;
-    c->subject = SUBJECT_URL;
-    c->subject_at = rd_strdup(url);
-    return true;
-}
-
-static bool read_external(const struct reading *r, const json_t *o, struct auth_credential *c,
-                          struct rd_err **reterr)
-{
-    const char *audience, *type;
-    const json_t *source = json_object_get(o, "credential_source");
-    const char *url = json_string_value(json_object_get(o, "token_url"));
-    const char *hop = json_string_value(json_object_get(o, "service_account_impersonation_url"));
-    const char *id = json_string_value(json_object_get(o, "client_id"));
-    const char *secret = json_string_value(json_object_get(o, "client_secret"));
-    const char *pool = json_string_value(json_object_get(o, "workforce_pool_user_project"));
-    if (!want(o, "audience", &audience, reterr) || !want(o, "subject_token_type", &type, reterr))
-        return false;
-    if (!json_is_object(source))
-        return rd_fail(reterr, RD_ERR_CREDENTIALS, "it has no credential_source");
-    if (url != NULL && !auth_vet_sts(url, r->any_host, reterr))
-        return false;
-    RD_AUTOFREE char *base = NULL;
-    if (!auth_override("CLOUDSDK_API_ENDPOINT_OVERRIDES_STS", "", &base, reterr))
-        return false;
-    if (base != NULL)
-        c->token_url = rd_asprintf("%s/v1/token", base);
-    else
-        c->token_url = rd_strdup(url != NULL ? url : "https://sts.googleapis.com/v1/token");
-    c->kind = AUTH_EXTERNAL_ACCOUNT;
-    c->audience = rd_strdup(audience);
-    c->subject_type = rd_strdup(type);
-    if (pool != NULL &&
-        !rd_glob_match("//iam.googleapis.com/locations/*/workforcePools/*", audience))
-        return rd_fail(
-            reterr, RD_ERR_CREDENTIALS,
-            "it has a workforce_pool_user_project, but its audience is no workforce pool");
-    c->user_project = rd_strdup(pool);
-    if (id != NULL && secret != NULL) {
-        c->client_id = rd_strdup(id);
-        secret_of(&c->client_secret, secret);
-    }
-    if (!read_source(r, source, c, reterr))
-        return false;
-    if (hop == NULL)
-        return true;
-    json_int_t lifetime = rd_json_path_int(
-        o, "service_account_impersonation.token_lifetime_seconds", LIFETIME_FEDERATED_S);
-    if (lifetime < 600 || lifetime > 43200)
-        return rd_fail(reterr, RD_ERR_CREDENTIALS,
-                       "its token_lifetime_seconds is not within 600 to "
-                       "43200");
-    return add_hop(r, c, hop, NULL, (unsigned)lifetime, reterr);
-}
-
-static bool read_simple(const struct reading *r, const json_t *o, struct auth_credential *c,
-                        struct rd_err **reterr)
+static bool read_simple(const struct credential_reading *r, const json_t *o,
+                        struct auth_credential *c, struct rd_err **reterr)
 {
     const char *type = json_string_value(json_object_get(o, "type"));
     if (rd_streq(type, "service_account"))
@@ -324,7 +167,7 @@ static bool read_simple(const struct reading *r, const json_t *o, struct auth_cr
         return read_user(r, o, c, reterr);
     }
     if (rd_streq(type, "external_account"))
-        return read_external(r, o, c, reterr);
+        return credential_external(r, o, c, reterr);
     if (type == NULL &&
         (json_object_get(o, "installed") != NULL || json_object_get(o, "web") != NULL)) {
         rd_fail(reterr, RD_ERR_CREDENTIALS, "it is an OAuth client, which is no credential");
@@ -338,8 +181,8 @@ static bool read_simple(const struct reading *r, const json_t *o, struct auth_cr
 }
 
 /* impersonated_service_account: the innermost source first, then one hop each way out. */
-static bool read_nested(const struct reading *r, const json_t *root, struct auth_credential *c,
-                        struct rd_err **reterr)
+static bool read_nested(const struct credential_reading *r, const json_t *root,
+                        struct auth_credential *c, struct rd_err **reterr)
 {
     const json_t *layers[NESTED_MAX];
     size_t depth = 0;
@@ -359,8 +202,8 @@ static bool read_nested(const struct reading *r, const json_t *root, struct auth
     while (depth > 0) {
         const json_t *layer = layers[--depth];
         const char *url;
-        if (!want(layer, "service_account_impersonation_url", &url, reterr) ||
-            !add_hop(r, c, url, json_object_get(layer, "delegates"), LIFETIME_S, reterr))
+        if (!credential_want(layer, "service_account_impersonation_url", &url, reterr) ||
+            !credential_add_hop(r, c, url, json_object_get(layer, "delegates"), LIFETIME_S, reterr))
             return false;
     }
     return true;
@@ -369,7 +212,7 @@ static bool read_nested(const struct reading *r, const json_t *root, struct auth
 bool auth_credential_parse(const json_t *root, const char *origin, const struct auth_options *o,
                            struct auth_credential *ret, struct rd_err **reterr)
 {
-    struct reading r = {.o = o, .origin = origin, .any_host = o->allow_custom_hosts};
+    struct credential_reading r = {.o = o, .origin = origin, .any_host = o->allow_custom_hosts};
     struct auth_credential c = {0};
     const char *universe = json_string_value(json_object_get(root, "universe_domain"));
     bool ok = true;

@@ -108,7 +108,7 @@ static void files(void **state)
          AUTH_EXTERNAL_ACCOUNT, NULL, 0},
         {"federated, header with a break",
          "{" EXT ",\"credential_source\":{\"url\":\"https://t.example/"
-                 "\",\"headers\":{\"A\":\"b\\r\\nC: d\"}}}",
+         "\",\"headers\":{\"A\":\"b\\r\\nC: d\"}}}",
          "headers", 0, NULL, 0},
         {"federated, two sources",
          "{" EXT ",\"credential_source\":{\"file\":\"/f\",\"url\":\"https://x/\"}}", "exactly one",
@@ -121,7 +121,7 @@ static void files(void **state)
          NULL, 0},
         {"federated, token_url elsewhere",
          "{" EXT ",\"credential_source\":{\"file\":\"/f\"},\"token_url\":\"https://"
-                 "sts.evil.example/v1/token\"}",
+         "sts.evil.example/v1/token\"}",
          "sts.evil.example", 0, NULL, 0},
         {"federated, impersonation elsewhere",
          "{" EXT ",\"credential_source\":{\"file\":\"/f\"},\"service_account_impersonation_url\":"

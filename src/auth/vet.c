@@ -28,14 +28,18 @@ static bool refuse_host(const char *what, const char *host, const char *want,
 }
 
 /* https to exactly `host`, no port. */
-static bool google_url(const char *what, const struct auth_url *u, const char *host, bool any_host,
-                       struct rd_err **reterr)
+static bool google_url(const char *what, const char *url, const struct auth_url *u,
+                       const char *host, bool any_host, struct rd_err **reterr)
 {
     bool loopback = auth_host_is_loopback(u->host);
     if (!rd_streq(u->scheme, "https") && !(any_host && loopback))
         return rd_fail(reterr, RD_ERR_CREDENTIALS, "its %s is not https", what);
     if (!any_host && (!rd_streq(u->host, host) || u->port != NULL))
         return refuse_host(what, u->host, host, reterr);
+    /* Written as Google's tools write it: what was vetted and what is sent are the same bytes. */
+    RD_AUTOFREE char *start = rd_asprintf("https://%s/", host);
+    if (!any_host && !rd_starts_with(url, start))
+        return rd_fail(reterr, RD_ERR_CREDENTIALS, "its %s does not begin with %s", what, start);
     if (u->query != NULL)
         return rd_fail(reterr, RD_ERR_CREDENTIALS, "its %s has a query", what);
     return true;
@@ -48,7 +52,7 @@ bool auth_vet_token_uri(const char *url, bool any_host, struct rd_err **reterr)
     bool legacy = ok && rd_streq(u.host, "accounts.google.com") &&
                   rd_streq(u.path, "/o/oauth2/token") && rd_streq(u.scheme, "https");
     if (ok && !legacy)
-        ok = google_url("token_uri", &u, "oauth2.googleapis.com", any_host, reterr);
+        ok = google_url("token_uri", url, &u, "oauth2.googleapis.com", any_host, reterr);
     if (ok && !legacy && !any_host && !rd_streq(u.path, "/token"))
         ok = rd_fail(reterr, RD_ERR_CREDENTIALS, "its token_uri has the path %.100s, want /token",
                      u.path);
@@ -60,7 +64,7 @@ bool auth_vet_sts(const char *url, bool any_host, struct rd_err **reterr)
 {
     struct auth_url u = {0};
     bool ok = split("token_url", url, &u, reterr) &&
-              google_url("token_url", &u, "sts.googleapis.com", any_host, reterr);
+              google_url("token_url", url, &u, "sts.googleapis.com", any_host, reterr);
     if (ok && !rd_streq(u.path, "/v1/token") && !rd_streq(u.path, "/v1/oauthtoken"))
         ok = rd_fail(reterr, RD_ERR_CREDENTIALS,
                      "its token_url has the path %.100s, want /v1/token", u.path);
@@ -76,7 +80,7 @@ bool auth_vet_impersonation(const char *url, bool any_host, char **ret_email, ch
     static const char after[] = ":generateAccessToken";
     struct auth_url u = {0};
     bool ok = split(what, url, &u, reterr) &&
-              google_url(what, &u, "iamcredentials.googleapis.com", any_host, reterr);
+              google_url(what, url, &u, "iamcredentials.googleapis.com", any_host, reterr);
     if (ok) {
         size_t len = strlen(u.path), fixed = sizeof before - 1 + sizeof after - 1;
         size_t email = len > fixed ? len - fixed : 0;
