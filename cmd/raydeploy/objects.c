@@ -125,7 +125,9 @@ static void on_result(struct k8s_batch *b, const struct k8s_batch_result *r)
     if (b->verb == K8S_BATCH_DIFF)
         rd_buf_puts(&text, r->outcome == K8S_OUT_CREATED      ? "would be created"
                            : r->outcome == K8S_OUT_CONFIGURED ? "would change"
-                                                              : k8s_outcome_name(r->outcome));
+                           : r->outcome == K8S_OUT_UNVALIDATED
+                               ? "would be created (not validated: what it needs is not there yet)"
+                               : k8s_outcome_name(r->outcome));
     else
         rd_buf_puts(&text, k8s_outcome_name(r->outcome));
     rd_buf_puts(&text, b->dry_run && b->verb != K8S_BATCH_DIFF ? " (dry run)\n" : "\n");
