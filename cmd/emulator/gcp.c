@@ -332,6 +332,11 @@ static void fail_text(struct gcp_call *c, const char *status, json_t *take_info,
     } else {
         error = rd_json_pack("{s:i, s:s, s:s}", "code", code, "message", message, "status", status);
     }
+    if (c->api == &gcp_container || c->api == &gcp_iam) { /* these two say it both ways */
+        RD_AUTOFREE char *reason = camel(status);
+        RD_AUTOJSON json_t *old = old_error(code, reason, message);
+        json_object_set(error, "errors", json_object_get(old, "errors"));
+    }
     if (take_info != NULL)
         json_object_set_new(error, "details", rd_json_pack("[o]", take_info));
     fail(c, code, error);
@@ -480,6 +485,18 @@ void gcp_policy_test(struct gcp_call *c, const char *resource)
     gcp_ok(c, rd_json_pack("{s:o}", "permissions", has));
 }
 
+/* Masks come in camelCase and in snake_case. */
+static bool mask_names(const char *field, const char *key)
+{
+    for (; *key != '\0'; key++, field++) {
+        if (*field == '_' && tolower((unsigned char)*key) == field[1])
+            field++;
+        else if (*field != *key)
+            return false;
+    }
+    return *field == '\0' || *field == '.';
+}
+
 void gcp_apply_mask(json_t *target, const json_t *patch, const char *mask)
 {
     struct rd_strv fields = {0};
@@ -489,10 +506,8 @@ void gcp_apply_mask(json_t *target, const json_t *patch, const char *mask)
     json_t *value;
     json_object_foreach ((json_t *)patch, key, value) {
         bool named = mask == NULL;
-        for (size_t i = 0; i < fields.len && !named; i++) {
-            size_t len = strcspn(fields.v[i], ".");
-            named = strlen(key) == len && strncmp(fields.v[i], key, len) == 0;
-        }
+        for (size_t i = 0; i < fields.len && !named; i++)
+            named = mask_names(fields.v[i], key);
         if (named)
             json_object_set_new(target, key, json_deep_copy(value));
     }

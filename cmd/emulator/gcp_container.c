@@ -434,8 +434,18 @@ static void update_done(struct gcp_op *op)
     if (cluster == NULL)
         return;
     json_object_set_new(cluster, "status", json_string("RUNNING"));
-    if (op->fail_status == NULL)
+    if (op->fail_status == NULL) {
+        json_t *pool = gke_pool_find(cluster, rd_json_str(op->args, "nodePoolId", NULL));
+        json_t *scaling = json_object_get(op->args, "nodePoolAutoscaling");
+        if (pool != NULL && scaling != NULL) {
+            json_object_set(pool, "autoscaling", scaling);
+            gke_tidy(pool);
+        }
+        json_object_del(op->args, "nodePoolId");
+        json_object_del(op->args, "nodePoolAutoscaling");
         gke_merge(cluster, op->args);
+        gke_tidy(cluster);
+    }
     nodes_changed(op->emu, op->target);
 }
 
@@ -451,8 +461,17 @@ static json_t *desired(const json_t *update, size_t *ret_groups)
             continue;
         RD_AUTOFREE char *field = rd_strdup(key + strlen("desired"));
         field[0] = (char)(field[0] | 0x20);
-        json_object_set(patch, field, value);
-        if (!rd_streq(field, "monitoringService"))
+        static const char *const of_network[] = {"enableCiliumClusterwideNetworkPolicy",
+                                                 "defaultEnablePrivateNodes", "datapathProvider",
+                                                 "enableMultiNetworking"};
+        bool network = false;
+        for (size_t i = 0; i < RD_ARRAY_LEN(of_network); i++)
+            network = network || rd_streq(field, of_network[i]);
+        RD_AUTOFREE char *path =
+            network ? rd_asprintf("networkConfig.%s", field) : rd_strdup(field);
+        rd_json_path_set(patch, path, json_incref(value));
+        /* These two go with another one. */
+        if (!rd_streq(field, "monitoringService") && !rd_streq(field, "nodePoolId"))
             (*ret_groups)++;
     }
     return patch;
@@ -719,8 +738,16 @@ static void update_pool(struct gcp_call *c)
             json_object_set(patch, key, value);
             continue;
         }
+        /* {"taints": {"taints": [...]}}, {"labels": {"labels": {...}}} */
+        static const char *const wrapped[][2] = {
+            {"taints", "taints"}, {"labels", "labels"}, {"resourceLabels", "labels"}, {"tags", ""}};
+        json_t *inner = value;
+        for (size_t i = 0; i < RD_ARRAY_LEN(wrapped); i++) {
+            if (rd_streq(key, wrapped[i][0]) && json_object_get(value, wrapped[i][1]) != NULL)
+                inner = json_object_get(value, wrapped[i][1]);
+        }
         RD_AUTOFREE char *path = rd_asprintf("config.%s", key);
-        rd_json_path_set(patch, path, json_incref(value));
+        rd_json_path_set(patch, path, json_incref(inner));
     }
     start_pool_update(c, "UPGRADE_NODES", patch);
 }

@@ -84,6 +84,23 @@ static json_t *find_or_fail(struct gcp_call *c, char **ret_name)
     return i;
 }
 
+/* int64 is a string in answers; an export without flavours has AUTH_SYS. */
+static void tidy_exports(json_t *share)
+{
+    static const char *const ids[] = {"anonUid", "anonGid"};
+    size_t i;
+    json_t *option;
+    json_array_foreach (json_object_get(share, "nfsExportOptions"), i, option) {
+        for (size_t k = 0; k < RD_ARRAY_LEN(ids); k++) {
+            json_t *id = json_object_get(option, ids[k]);
+            if (id != NULL)
+                json_object_set_new(option, ids[k], json_sprintf("%ld", number_of(id)));
+        }
+        if (json_object_get(option, "securityFlavors") == NULL)
+            json_object_set_new(option, "securityFlavors", rd_json_pack("[s]", "AUTH_SYS"));
+    }
+}
+
 static void create_done(struct gcp_op *op)
 {
     struct emu *e = op->emu;
@@ -183,12 +200,11 @@ static void create(struct gcp_call *c)
     json_object_set_new(own_share, "capacityGb", json_sprintf("%ld", gb));
     if (json_array_size(json_object_get(own_share, "nfsExportOptions")) == 0)
         json_object_del(own_share, "nfsExportOptions");
+    tidy_exports(own_share);
     json_t *own_net = json_array_get(json_object_get(i, "networks"), 0);
     json_object_set_new(own_net, "network", json_string(network));
     if (json_object_get(own_net, "modes") == NULL)
         json_object_set_new(own_net, "modes", rd_json_pack("[s]", "MODE_IPV4"));
-    if (json_object_get(own_net, "connectMode") == NULL)
-        json_object_set_new(own_net, "connectMode", json_string("DIRECT_PEERING"));
     json_object_set_new(i, "_network", json_string(network));
     json_object_set_new(i, "_metric", json_string(t->metric));
     json_object_set_new(i, "_capacity_gb", json_sprintf("%ld", gb));
@@ -225,6 +241,7 @@ static void update_done(struct gcp_op *op)
         json_t *share = json_array_get(json_object_get(i, "fileShares"), 0);
         long gb = number_of(json_object_get(share, "capacityGb"));
         json_object_set_new(share, "capacityGb", json_sprintf("%ld", gb));
+        tidy_exports(share);
         json_object_set_new(i, "_capacity_gb", json_sprintf("%ld", gb));
         op->response = answer_of(i);
     }
@@ -289,6 +306,7 @@ static const struct gcp_route routes[] = {
     {"GET", B "/instances/{}", get, "file.instances.get", NULL, NULL},
     {"PATCH", B "/instances/{}", update, "file.instances.update", "FsInstance", "updateMask"},
     {"DELETE", B "/instances/{}", remove_one, "file.instances.delete", NULL, "force"},
+    {"GET", B "/operations/{}", gcp_longrunning_get, "file.operations.get", NULL, NULL},
 };
 
 const struct gcp_api gcp_file = {.name = "file",

@@ -130,7 +130,9 @@ static void patch(struct gcp_call *c)
     RD_AUTOFREE char *mask = emu_req_query(c->req, "updateMask");
     gcp_apply_mask(r, c->body, mask == NULL ? "description,labels" : mask);
     json_object_set_new(r, "updateTime", json_string(now));
-    gcp_ok(c, emu_public(r));
+    json_t *answer = emu_public(r);
+    json_object_del(answer, "registryUri"); /* the real one leaves it out here */
+    gcp_ok(c, answer);
 }
 
 static void delete_done(struct gcp_op *op)

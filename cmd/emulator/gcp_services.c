@@ -69,7 +69,8 @@ static json_t *service_json(struct emu *e, const char *name)
     json_t *out = json_object();
     json_object_set_new(out, "name",
                         json_sprintf("projects/%s/services/%s", e->project_number, name));
-    json_object_set_new(out, "parent", json_sprintf("projects/%s", e->project_number));
+    if (stored != NULL)
+        json_object_set_new(out, "parent", json_sprintf("projects/%s", e->project_number));
     json_object_set_new(
         out, "state",
         json_string(stored == NULL ? "DISABLED" : rd_json_str(stored, "state", NULL)));

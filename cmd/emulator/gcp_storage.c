@@ -167,6 +167,8 @@ static void patch(struct gcp_call *c)
         else
             json_object_set(b, key, value);
     }
+    if (json_array_size(rd_json_path(b, "lifecycle.rule")) == 0)
+        json_object_del(b, "lifecycle");
     touch(c->emu, b);
     gcp_ok(c, emu_public(b));
 }

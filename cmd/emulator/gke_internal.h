@@ -22,6 +22,8 @@ json_t *gke_cluster_new(struct emu *e, const char *location, const json_t *asked
 json_t *gke_pool_new(struct emu *e, const json_t *cluster, const json_t *asked);   /* owned */
 /* Deep merge of objects; everything else is replaced. */
 void gke_merge(json_t *target, const json_t *patch);
+/* What is false, zero or empty is left out, as in the real answers. */
+void gke_tidy(json_t *cluster_or_pool);
 json_t *gke_pool_find(const json_t *cluster, const char *pool); /* borrowed or NULL */
 /* Endpoints once the control plane answers on a port (0: nobody answers). */
 void gke_set_endpoint(struct emu *e, json_t *cluster, int port);

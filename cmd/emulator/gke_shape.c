@@ -81,11 +81,44 @@ static void fill_node_config(json_t *config)
     fill(config, "windowsNodeConfig", json_object());
 }
 
+/* Answers leave out what is false or empty, but for the endpoints' settings. */
+static void drop_defaults(json_t *o)
+{
+    const char *key;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(o, next, key, value)
+    {
+        /* Optional fields are shown even when they are false. */
+        if (rd_starts_with(key, "insecure") || rd_streq(key, "networkConfig") || key[0] == '_')
+            continue;
+        bool zero = json_is_integer(value) && json_integer_value(value) == 0;
+        if (zero || json_is_false(value) || rd_streq(json_string_value(value), ""))
+            json_object_del(o, key);
+        else if (json_is_object(value) && !rd_streq(key, "controlPlaneEndpointsConfig"))
+            drop_defaults(value); /* as deep as schema_check allows */
+    }
+}
+
+void gke_tidy(json_t *o)
+{
+    drop_defaults(o);
+    if (json_object_size(json_object_get(o, "networkPolicy")) == 0)
+        json_object_del(o, "networkPolicy");
+    json_t *maintenance = json_object_get(o, "maintenancePolicy");
+    if (json_object_size(json_object_get(maintenance, "window")) == 0)
+        json_object_del(maintenance, "window");
+}
+
 json_t *gke_pool_new(struct emu *e, const json_t *cluster, const json_t *asked)
 {
     json_t *pool = json_deep_copy(asked);
+    gke_tidy(pool);
     char hex[9];
     emu_rand_hex(e, hex, 8);
+    json_int_t min = rd_json_path_int(pool, "autoscaling.minNodeCount", 0);
+    if (min > 0)
+        fill(pool, "initialNodeCount", json_integer(min));
     fill(pool, "config", json_object());
     fill_node_config(json_object_get(pool, "config"));
     fill(pool, "management", rd_json_pack("{s:b, s:b}", "autoRepair", 1, "autoUpgrade", 1));
@@ -103,6 +136,14 @@ json_t *gke_pool_new(struct emu *e, const json_t *cluster, const json_t *asked)
     if (subnet != NULL)
         fill(pool, "networkConfig.subnetwork", json_string(subnet));
     fill(pool, "podIpv4CidrSize", json_integer(24));
+    bool is_private =
+        rd_json_path_bool(cluster, "networkConfig.defaultEnablePrivateNodes", false) ||
+        rd_json_path_bool(cluster, "privateClusterConfig.enablePrivateNodes", false);
+    if (is_private)
+        fill(pool, "networkConfig.enablePrivateNodes", json_true());
+    json_object_set_new(pool, "selfLink",
+                        json_sprintf("%s/nodePools/%s", rd_json_str(cluster, "selfLink", NULL),
+                                     rd_json_str(pool, "name", NULL)));
     json_object_set_new(pool, "_hash", json_string(hex));
     json_object_set_new(pool, "status", json_string("PROVISIONING"));
     json_object_set_new(pool, "version", json_string(GKE_VERSION));
@@ -165,6 +206,24 @@ static void fill_network(struct emu *e, json_t *c, const char *region)
     json_object_set_new(c, "servicesIpv4Cidr", json_string(service_range));
 }
 
+/* Node auto-provisioning's defaults are shown whether it is on or not. */
+static void fill_autoscaling(json_t *c)
+{
+    static const char at[] = "autoscaling.autoprovisioningNodePoolDefaults";
+    fill(c, "autoscaling.autoscalingProfile", json_string("BALANCED"));
+    json_t *defaults = rd_json_path(c, at);
+    if (defaults == NULL) {
+        defaults = json_object();
+        rd_json_path_set(c, at, defaults);
+    }
+    fill(defaults, "imageType", json_string("COS_CONTAINERD"));
+    fill(defaults, "management", rd_json_pack("{s:b, s:b}", "autoRepair", 1, "autoUpgrade", 1));
+    fill(defaults, "oauthScopes",
+         rd_json_pack("[s, s]", "https://www.googleapis.com/auth/userinfo.email",
+                      "https://www.googleapis.com/auth/cloud-platform"));
+    fill(defaults, "serviceAccount", json_string("default"));
+}
+
 static void fill_observability(json_t *c)
 {
     if (rd_json_path(c, "loggingConfig.componentConfig") == NULL)
@@ -194,10 +253,22 @@ void gke_set_endpoint(struct emu *e, json_t *c, int port)
     rd_json_path_set(c, "controlPlaneEndpointsConfig.dnsEndpointConfig.endpoint", json_string(dns));
     fill(c, "controlPlaneEndpointsConfig.ipEndpointsConfig.enabled", json_true());
     bool ip = rd_json_path_bool(c, "controlPlaneEndpointsConfig.ipEndpointsConfig.enabled", true);
+    if (rd_json_path_bool(c, "networkConfig.defaultEnablePrivateNodes", false))
+        rd_json_path_set(c, "privateClusterConfig.enablePrivateNodes", json_true());
+    if (json_object_get(c, "masterAuthorizedNetworksConfig") == NULL)
+        json_object_set_new(c, "masterAuthorizedNetworksConfig", json_object());
     if (ip) {
         fill(c, "controlPlaneEndpointsConfig.ipEndpointsConfig.enablePublicEndpoint", json_true());
-        fill(c, "controlPlaneEndpointsConfig.ipEndpointsConfig.authorizedNetworksConfig",
-             rd_json_pack("{s:b}", "gcpPublicCidrsAccessEnabled", 1));
+        fill(c,
+             "controlPlaneEndpointsConfig.ipEndpointsConfig.authorizedNetworksConfig."
+             "gcpPublicCidrsAccessEnabled",
+             json_true());
+        json_object_set(c, "masterAuthorizedNetworksConfig",
+                        rd_json_path(c, "controlPlaneEndpointsConfig.ipEndpointsConfig."
+                                        "authorizedNetworksConfig"));
+        json_t *ip_config = rd_json_path(c, "controlPlaneEndpointsConfig.ipEndpointsConfig");
+        if (rd_streq(rd_json_str(ip_config, "privateEndpointSubnetwork", NULL), ""))
+            json_object_del(ip_config, "privateEndpointSubnetwork");
         rd_json_path_set(c, "controlPlaneEndpointsConfig.ipEndpointsConfig.privateEndpoint",
                          json_string("10.128.0.2"));
         rd_json_path_set(c, "controlPlaneEndpointsConfig.ipEndpointsConfig.publicEndpoint",
@@ -229,6 +300,7 @@ static json_t *default_locations(const char *location)
 json_t *gke_cluster_new(struct emu *e, const char *location, const json_t *asked)
 {
     json_t *c = json_deep_copy(asked);
+    gke_tidy(c);
     char now[32], hex[65];
     emu_stamp_us(now);
     emu_rand_hex(e, hex, 64);
@@ -237,7 +309,8 @@ json_t *gke_cluster_new(struct emu *e, const char *location, const json_t *asked
     const char *name = rd_json_str(c, "name", NULL);
     bool zonal = emu_zone_exists(location);
     json_object_set_new(c, "location", json_string(location));
-    json_object_set_new(c, "zone", json_string(location));
+    if (emu_zone_exists(location))
+        json_object_set_new(c, "zone", json_string(location));
     if (json_array_size(json_object_get(c, "locations")) == 0)
         json_object_set_new(c, "locations", default_locations(location));
     fill_addons(c);
@@ -245,7 +318,7 @@ json_t *gke_cluster_new(struct emu *e, const char *location, const json_t *asked
     fill_observability(c);
     fill(c, "anonymousAuthenticationConfig.mode", json_string("ENABLED"));
     fill(c, "autopilot", json_object());
-    fill(c, "autoscaling.autoscalingProfile", json_string("BALANCED"));
+    fill_autoscaling(c);
     json_object_set_new(c, "createTime", json_string(now));
     json_object_set_new(c, "currentMasterVersion", json_string(GKE_VERSION));
     json_object_set_new(c, "currentNodeVersion", json_string(GKE_VERSION));
@@ -262,6 +335,19 @@ json_t *gke_cluster_new(struct emu *e, const char *location, const json_t *asked
     fill(c, "maintenancePolicy.resourceVersion", json_stringn(hex + 8, 8));
     fill(c, "nodePoolDefaults.nodeConfigDefaults.loggingConfig.variantConfig.variant",
          json_string("DEFAULT"));
+    fill(c,
+         "nodePoolDefaults.nodeConfigDefaults.nodeKubeletConfig."
+         "insecureKubeletReadonlyPortEnabled",
+         json_false());
+    fill(c, "nodePoolAutoConfig.nodeKubeletConfig.insecureKubeletReadonlyPortEnabled",
+         json_false());
+    fill(c, "protectConfig",
+         rd_json_pack("{s:{s:s}, s:s}", "workloadConfig", "auditMode", "BASIC",
+                      "workloadVulnerabilityMode", "WORKLOAD_VULNERABILITY_MODE_UNSPECIFIED"));
+    fill(c, "rbacBindingConfig",
+         rd_json_pack("{s:b, s:b}", "enableInsecureBindingSystemAuthenticated", 1,
+                      "enableInsecureBindingSystemUnauthenticated", 1));
+    fill(c, "userManagedKeysConfig", json_object());
     fill(c, "notificationConfig.pubsub", json_object());
     fill(c, "podAutoscaling.hpaProfile", json_string("PERFORMANCE"));
     fill(c, "releaseChannel.channel", json_string("REGULAR"));
@@ -303,7 +389,9 @@ json_t *gke_answer(const json_t *cluster)
     size_t i, k;
     json_t *pool, *url;
     json_array_foreach (pools, i, pool) {
-        json_array_append_new(clean, emu_public(pool));
+        json_t *shown = emu_public(pool);
+        json_object_del(shown, "selfLink"); /* only a pool by itself has it */
+        json_array_append_new(clean, shown);
         json_array_foreach (json_object_get(pool, "instanceGroupUrls"), k, url)
             json_array_append(groups, url);
     }

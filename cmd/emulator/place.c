@@ -5,9 +5,16 @@
 #include <string.h>
 
 const struct emu_region emu_regions[] = {
-    {"asia-east1", "abc"},   {"asia-northeast1", "abc"}, {"europe-west1", "bcd"},
-    {"europe-west4", "abc"}, {"us-central1", "abcf"},    {"us-east1", "bcd"},
-    {"us-east4", "abc"},     {"us-west1", "abc"},
+    {"asia-east1", "abc"},
+    {"asia-northeast1", "abc"},
+    {"europe-west1", "bcd"},
+    {"europe-west4", "abc"},
+    {"northamerica-south1", "abc"},
+    {"us-central1", "abcf"},
+    {"us-east1", "bcd"},
+    {"us-east4", "abc"},
+    {"us-west1", "abc"},
+    {"us-west2", "abc"},
 };
 const size_t emu_regions_len = RD_ARRAY_LEN(emu_regions);
 

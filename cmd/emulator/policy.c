@@ -137,6 +137,11 @@ static const struct role_row roles[] = {
     {"roles/iam.securityAdmin", "*.getIamPolicy *.setIamPolicy *.list iam.* ",
      "*.getAccessToken *.actAs *.signBlob *.signJwt *.create *.delete"},
     {"roles/resourcemanager.projectIamAdmin", "resourcemanager.projects.*", ""},
+    {"roles/resourcemanager.projectEditor",
+     "resourcemanager.projects.get "
+     "resourcemanager.projects.update",
+     ""},
+    {"roles/resourcemanager.projectAdmin", "resourcemanager.projects.*", ""},
     {"roles/iam.serviceAccountAdmin", "iam.serviceAccounts.* resourcemanager.projects.get",
      "*.actAs *.getAccessToken *.signBlob *.signJwt *.getOpenIdToken *.implicitDelegation"},
     {"roles/iam.serviceAccountCreator",
@@ -265,6 +270,23 @@ bool emu_role_has(const char *role, const char *permission)
     return row != NULL && any_glob(row->has, permission) && !any_glob(row->lacks, permission);
 }
 
+static bool project_role(struct emu *e, const char *principal, const char *role);
+
+/* "projectOwner:P" stands for everybody with roles/owner on the project, and so on. */
+static bool member_is(struct emu *e, const char *member, const char *principal)
+{
+    static const char *const groups[][2] = {{"projectOwner:", "roles/owner"},
+                                            {"projectEditor:", "roles/editor"},
+                                            {"projectViewer:", "roles/viewer"}};
+    if (rd_streq(member, principal))
+        return true;
+    for (size_t i = 0; member != NULL && i < RD_ARRAY_LEN(groups); i++) {
+        if (rd_starts_with(member, groups[i][0]))
+            return project_role(e, principal, groups[i][1]);
+    }
+    return false;
+}
+
 static bool policy_gives(struct emu *e, const char *resource, const char *principal,
                          const char *permission)
 {
@@ -277,6 +299,23 @@ static bool policy_gives(struct emu *e, const char *resource, const char *princi
     json_array_foreach (json_object_get(entry, fresh ? "bindings" : "_old"), i, binding) {
         const char *role = rd_json_str(binding, "role", NULL);
         if (role == NULL || !emu_role_has(role, permission))
+            continue;
+        json_array_foreach (json_object_get(binding, "members"), k, member) {
+            if (member_is(e, json_string_value(member), principal))
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool project_role(struct emu *e, const char *principal, const char *role)
+{
+    RD_AUTOFREE char *project = rd_asprintf("projects/%s", e->project);
+    const json_t *entry = emu_store_get(&e->store, POLICIES, project);
+    size_t i, k;
+    json_t *binding, *member;
+    json_array_foreach (json_object_get(entry, "bindings"), i, binding) {
+        if (!rd_streq(rd_json_str(binding, "role", NULL), role))
             continue;
         json_array_foreach (json_object_get(binding, "members"), k, member) {
             if (rd_streq(json_string_value(member), principal))
