@@ -78,6 +78,9 @@ void rules_command(struct sim *s, struct proc *p, const struct phase_command *c)
         if (mutates(c->verb))
             check_mutation(s, p, c);
     }
+    /* Reached, by whatever op found it so: what spoils it afterwards has a budget of its own. */
+    if (c->type == CMD_NOTE && (c->to == STEP_DONE || c->to == STEP_GONE))
+        p->transient[c->step] = 0;
     if (c->type == CMD_NOTE && c->to == STEP_GONE &&
         s->now_ms - p->seen_ms[c->step] > PHASE_FRESH_MS)
         sim_violate(s, "look first: %s is said to be gone by a look of %llu ms ago",
