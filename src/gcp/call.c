@@ -197,16 +197,27 @@ static void add_all(json_t *to, const json_t *from)
     }
 }
 
+/* Compute says it per scope or of the whole, the others name the locations. */
+static bool is_incomplete(const json_t *part)
+{
+    return rd_streq(rd_json_str(part, "warning", "code", NULL), "UNREACHABLE") ||
+           json_array_size(json_object_get(part, "unreachable")) > 0 ||
+           json_array_size(json_object_get(part, "unreachables")) > 0;
+}
+
 static void add_page(struct gcp_list *l, json_t *page)
 {
+    l->incomplete = l->incomplete || is_incomplete(page);
     if (!l->aggregated) {
         add_all(l->items, json_object_get(page, l->items_key));
         return;
     }
     const char *scope;
     json_t *part;
-    json_object_foreach (json_object_get(page, "items"), scope, part)
+    json_object_foreach (json_object_get(page, "items"), scope, part) {
+        l->incomplete = l->incomplete || is_incomplete(part);
         add_all(l->items, json_object_get(part, l->items_key));
+    }
 }
 
 /* Asks for the page after this one; false: this was the last. */
@@ -268,6 +279,7 @@ static void list_step(struct op *op)
 void gcp_list_start(struct gcp_list *l, struct op *parent)
 {
     l->pages = 0;
+    l->incomplete = false;
     json_decref(l->items);
     l->items = json_array();
     json_decref(l->first);

@@ -149,6 +149,8 @@ struct gcp_list {
     char *url;             /* owned; without pageToken */
     unsigned pages;
     bool not_found_ok; /* 404: an empty list */
+    /* Out: some zone or region could not be asked; what is not listed may still be there. */
+    bool incomplete;
 };
 /* `url` may have a query; at most 200 pages are read, 100 000 items. */
 void gcp_list_init(struct gcp_list *l, struct gcp_client *c, enum gcp_api api, const char *url,

@@ -174,8 +174,6 @@ void gcp_compute_aggregated(struct gcp_list *l, struct gcp_client *c, const char
     compute_url(&u, c, project, "aggregated", collection, NULL);
     if (filter != NULL)
         http_url_query(&u, "filter", filter);
-    /* One unreachable zone must not hide the others. */
-    http_url_query(&u, "returnPartialSuccess", "true");
     const char *key = collection;
     gcp_list_init(l, c, GCP_COMPUTE, http_url_str(&u), key);
     http_url_clear(&u);

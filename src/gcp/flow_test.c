@@ -230,7 +230,9 @@ static void pages(void **state)
          "{\"services\":[{\"name\":\"3\"}]}"},
         {"GET /v1/projects/p/services?filter=state%3AENABLED&pageSize=200", 200,
          "{\"services\":[{\"name\":\"1\"},{\"name\":\"2\"}],\"nextPageToken\":\"a/b\"}"},
-        {"GET /compute/v1/projects/p/aggregated/disks?returnPartialSuccess=true", 200,
+        {"GET /compute/v1/projects/p/aggregated/addresses", 200,
+         "{\"items\":{\"regions/r\":{\"warning\":{\"code\":\"UNREACHABLE\"}}}}"},
+        {"GET /compute/v1/projects/p/aggregated/disks", 200,
          "{\"items\":{\"zones/a\":{\"disks\":[{\"name\":\"x\"}]},\"zones/b\":{\"warning\":{}},"
          "\"regions/r\":{\"disks\":[{\"name\":\"y\"}]}},\"id\":\"i\"}"},
         {NULL, 0, NULL},
@@ -246,6 +248,11 @@ static void pages(void **state)
     run(&w, &l.op, list_start, &l);
     fine("aggregated", &w, &l.op);
     rd_check_int("disks", (long long)json_array_size(l.items), 2);
+    rd_check_int("all of them", l.incomplete, false);
+    gcp_compute_aggregated(&l, w.client, "p", "addresses", NULL);
+    run(&w, &l.op, list_start, &l);
+    fine("a region that is away", &w, &l.op);
+    rd_check_int("not all of them", l.incomplete, true);
     gcp_list_clear(&l);
     close_world(&w, "pages");
 }
