@@ -29,6 +29,10 @@ static void write_record(struct sim *s, struct proc *p, const struct phase_comma
                              .verb = c->verb};
         if (sim_fault(s, FAULT_SLOW, 20))
             r->at_ms += sim_random(s, 40000);
+        /* One file, appended to: no record is on disk before the one ahead of it. */
+        for (unsigned m = 0; m < 64; m++)
+            if (m != n && p->records[m].live && p->records[m].at_ms >= r->at_ms)
+                r->at_ms = p->records[m].at_ms + 1;
         r->fails = sim_fault(s, FAULT_DISK, 2);
         return;
     }
