@@ -91,7 +91,7 @@ struct gcp_client_options {
     void (*on_retry)(void *ctx, const struct rd_err *why, uint64_t delay_ms);
     void *retry_ctx;
 };
-/* RD_ERR_INPUT when an override cannot be used. */
+/* RD_ERR_INPUT when an override cannot be used; the credential then stays the caller's. */
 struct gcp_client *gcp_client_new(struct loop *l, struct gcp_client_options *take,
                                   struct rd_err **reterr) RD_MUST_CHECK;
 void gcp_client_free(struct gcp_client *c); /* every call must have ended */
