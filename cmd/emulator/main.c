@@ -1,5 +1,6 @@
 /* raydeploy-emulator: see docs/emulator.md. */
 #include "auth.h"
+#include "chain.h"
 #include "ops.h"
 #include "server.h"
 #include "setting.h"
@@ -20,15 +21,20 @@ struct app {
     uv_signal_t sigs[3];
 };
 
-static void write_state(struct app *a)
+static void write_json(struct app *a, const char *name, json_t *take)
 {
-    json_t *dump = emu_store_dump(&a->emu.store);
-    RD_AUTOFREE char *text = json_dumps(dump, JSON_INDENT(2) | JSON_SORT_KEYS);
-    json_decref(dump);
-    RD_AUTOFREE char *path = rd_path_join(a->emu.dir, "state.json");
+    RD_AUTOJSON json_t *doc = take;
+    RD_AUTOFREE char *text = json_dumps(doc, JSON_INDENT(2) | JSON_SORT_KEYS);
+    RD_AUTOFREE char *path = rd_path_join(a->emu.dir, name);
     RD_AUTOERR struct rd_err *err = NULL;
     if (text == NULL || !rd_file_write_atomic(path, text, strlen(text), 0644, &err))
         fprintf(stderr, "raydeploy-emulator: %s\n", err == NULL ? "cannot dump" : err->message);
+}
+
+static void write_state(struct app *a)
+{
+    write_json(a, "chain.json", emu_chain_longest(&a->emu));
+    write_json(a, "state.json", emu_store_dump(&a->emu.store));
 }
 
 static void on_signal(uv_signal_t *handle, int signum)
@@ -186,6 +192,7 @@ int main(int argc, char **argv)
     uv_loop_close(&a->loop);
     emu_auth_free(a->emu.auth);
     emu_store_clear(&a->emu.store);
+    json_decref(a->emu.chain);
     rd_strv_clear(&a->emu.settings);
     emu_faults_clear(&a->emu.faults);
     free(a);

@@ -1,5 +1,7 @@
 #include "ops.h"
 
+#include "chain.h"
+
 #include "base/alloc.h"
 #include "base/text.h"
 
@@ -89,6 +91,15 @@ static void on_due(struct emu_timer *t)
     op_free(op);
 }
 
+/* Whether an operation makes its target, rather than changing or deleting it. */
+static bool makes(const json_t *body, const char *target)
+{
+    const char *type = rd_json_str(body, "operationType", NULL);
+    return rd_streq(target, "services") || rd_streq(type, "insert") ||
+           (type != NULL && rd_starts_with(type, "CREATE_")) ||
+           rd_streq(rd_json_path_str(body, "metadata.verb"), "create");
+}
+
 struct gcp_op *gcp_op_start(struct gcp_call *c, enum gcp_op_form form, const char *key,
                             json_t *take_body, const char *target, uint64_t delay_ms,
                             gcp_op_fn *done, json_t *take_args)
@@ -105,7 +116,10 @@ struct gcp_op *gcp_op_start(struct gcp_call *c, enum gcp_op_form form, const cha
     rd_list_append(&c->emu->ops, &op->node);
     json_object_set_new(take_body, "_running", json_string(target));
     emu_store_put(&c->emu->store, OPERATIONS, key, take_body);
-    emu_timer_start(&c->emu->clock, &op->timer, emu_jitter(c->emu, delay_ms, 10), on_due);
+    uint64_t ms = emu_jitter(c->emu, delay_ms, 10);
+    if (makes(take_body, target))
+        emu_chain_add_resource(c->emu, target, ms);
+    emu_timer_start(&c->emu->clock, &op->timer, ms, on_due);
     return op;
 }
 
