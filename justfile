@@ -63,3 +63,7 @@ sim SEED:
 # takes the core's safeguards out one by one: the simulation must notice each
 sim-mutants:
     tests/sim/mutants
+
+# what is too long for every run: valgrind, the simulation's mutants, the benchmarks
+release-check:
+    scripts/valgrind && tests/sim/mutants && scripts/bench
