@@ -364,6 +364,11 @@ int main(void)
         printf("SKIP: RIG_KUBECONFIG, RIG_SCRIPT or RIG_WITH_RAY=1 is not set\n");
         return 77;
     }
+    if (system("\"$RIG_KUBECTL\" --kubeconfig \"$RIG_ADMIN_KUBECONFIG\" -n kuberay-system get "
+               "deployment kuberay-operator >/dev/null 2>&1") != 0) {
+        printf("SKIP: no KubeRay operator on the rig (raydeploy up --target local brings it)\n");
+        return 77;
+    }
     cmocka_set_test_filter(getenv("LIVE_ONLY"));
     return cmocka_run_group_tests(tests, open_live, close_live);
 }
