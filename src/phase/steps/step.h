@@ -9,6 +9,7 @@
 #include "phase/core/phase.h"
 
 struct step_row;
+struct gcp_client;
 
 /* What the steps of one run share. Owned by the hall. */
 struct step_ctx {
@@ -17,6 +18,7 @@ struct step_ctx {
     struct template_set *templates;
     struct k8s_client *workload;   /* cluster that runs Ray; NULL until a step publishes it */
     struct k8s_client *management; /* cluster that runs Config Connector; NULL on --target local */
+    struct gcp_client *gcp;        /* Google's APIs; NULL on --target local, or until google_connect */
     json_t *facts;                 /* fact name -> value; only step_publish writes */
     const char *run_id;            /* of this run; DNS label, unique */
     struct note_sink *notes;

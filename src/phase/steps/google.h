@@ -1,0 +1,23 @@
+/* Connections of the cloud target, each made once per run and kept in step_ctx; facts carry what is
+ * needed, never an ambient kubeconfig. None of these sends a request. */
+#ifndef RD_PHASE_STEPS_GOOGLE_H
+#define RD_PHASE_STEPS_GOOGLE_H
+
+#include "gcp/client.h"
+#include "phase/steps/step.h"
+
+/* ctx->gcp with the credentials that --credentials or the environment name (src/auth). */
+bool google_connect(struct step_ctx *ctx, struct rd_err **reterr) RD_MUST_CHECK;
+/* ctx->management from facts mgmt.endpoint and mgmt.ca; false with RD_ERR_PREFLIGHT while they are not
+ * known. */
+bool google_connect_management(struct step_ctx *ctx, struct rd_err **reterr) RD_MUST_CHECK;
+/* ctx->workload from facts gke.endpoint and gke.ca. */
+bool google_connect_workload(struct step_ctx *ctx, struct rd_err **reterr) RD_MUST_CHECK;
+/* The observer, warning and retry callbacks of every client of a run; ctx is their context. */
+void google_on_request(void *ctx, const struct http_req *r);
+void google_on_warning(void *ctx, const char *text);
+void google_on_retry(void *ctx, const struct rd_err *why, uint64_t delay_ms);
+/* The deployment's labels on a GCP resource carry our mark (GCP label raydeploy-deployment). */
+bool google_is_ours(const struct config *c, const json_t *resource_labels);
+
+#endif
