@@ -54,6 +54,8 @@ struct emu_req *emu_req_new(struct emu_listener *l, struct emu_conn *c, struct e
 /* Bytes after a websocket was accepted. */
 void emu_ws_input(struct emu_req *req, struct rd_buf *in);
 void emu_req_log(struct emu_req *req);
+/* The fault effects `kill...`: SIGKILL to the process whose pid the file of setting `victim` holds. */
+void emu_kill_victim(struct emu *e);
 void emu_req_end(struct emu_req *take); /* frees; the connection goes on or closes */
 
 #endif

@@ -18,7 +18,10 @@ static bool parse_effect(const char *s, struct emu_fault *ret, struct rd_err **r
     } words[] = {{"reset", EMU_RESET},
                  {"drop-reply", EMU_DROP_REPLY},
                  {"half", EMU_HALF},
-                 {"op-fail", EMU_OP_FAIL}};
+                 {"op-fail", EMU_OP_FAIL},
+                 {"kill", EMU_KILL},
+                 {"kill-unanswered", EMU_KILL_UNANSWERED},
+                 {"kill-answered", EMU_KILL_ANSWERED}};
     for (size_t i = 0; i < RD_ARRAY_LEN(words); i++) {
         if (rd_streq(s, words[i].word)) {
             *ret = (struct emu_fault){.effect = words[i].effect};
@@ -40,7 +43,7 @@ static bool parse_effect(const char *s, struct emu_fault *ret, struct rd_err **r
     }
     return rd_fail(reterr, RD_ERR_INPUT,
                    "fault effect \"%s\" is none of 300..599, reset, drop-reply, half, op-fail, "
-                   "delay[=DURATION]",
+                   "kill, kill-unanswered, kill-answered, delay[=DURATION]",
                    s);
 }
 
@@ -111,14 +114,43 @@ bool emu_faults_parse(struct emu_faults *f, const char *spec, struct rd_err **re
     return ok;
 }
 
+bool emu_fault_is_write(const char *api, const char *method, const char *path, const char *query)
+{
+    static const char *const not_apis[] = {"oauth2", "sts", "metadata", "iamcredentials"};
+    static const char *const asks[] = {":testIamPermissions", ":getIamPolicy", "accessreviews",
+                                       "selfsubjectreviews", "/portforward"};
+    if (rd_streq(method, "GET") || rd_streq(method, "HEAD") || rd_streq(method, "OPTIONS") ||
+        strstr(query, "dryRun=All") != NULL)
+        return false;
+    for (size_t i = 0; i < RD_ARRAY_LEN(not_apis); i++)
+        if (rd_streq(api, not_apis[i]))
+            return false;
+    for (size_t i = 0; i < RD_ARRAY_LEN(asks); i++)
+        if (rd_ends_with(path, asks[i]))
+            return false;
+    return true;
+}
+
+static bool method_matches(const char *want, const char *method, bool write, bool after_write)
+{
+    if (rd_streq(want, "WRITE"))
+        return write;
+    if (rd_streq(want, "AFTER-WRITE"))
+        return after_write;
+    return rd_streq(want, "*") || rd_streq(want, method);
+}
+
 struct emu_fault emu_faults_pick(struct emu_faults *f, const char *api, const char *method,
-                                 const char *path, double random)
+                                 const char *path, const char *query, double random)
 {
     struct emu_fault picked = {.effect = EMU_NONE};
+    bool write = emu_fault_is_write(api, method, path, query);
+    bool after = f->after_write && rd_streq(method, "GET");
+    f->after_write = write || (f->after_write && !after);
     RD_AUTOFREE char *full = rd_asprintf("%s%s", api, path);
     for (size_t i = 0; i < f->count; i++) {
         struct emu_fault_rule *r = &f->rules[i];
-        if (!rd_streq(r->method, "*") && !rd_streq(r->method, method))
+        if (!method_matches(r->method, method, write, after))
             continue;
         if (!rd_glob_match(r->glob, path) && !rd_glob_match(r->glob, full))
             continue;

@@ -16,6 +16,7 @@ static void test_parse(void **state)
         {"POST /v1/projects/*:setIamPolicy:429@0.2", 1, NULL},
         {"GET *:reset@3; * container/*:drop-reply@50%;", 2, NULL},
         {"GET *:delay=250ms@1\nGET *:half", 2, NULL},
+        {"WRITE *:kill@3;AFTER-WRITE *:kill-answered@1;WRITE *:kill-unanswered", 3, NULL},
         {"", 0, NULL},
         {"GET", 0, "METHOD path-glob:effect"},
         {"GET /x", 0, "has no effect"},
@@ -63,7 +64,39 @@ static void test_pick(void **state)
     };
     for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
         struct emu_fault got =
-            emu_faults_pick(&f, rows[i].api, rows[i].method, rows[i].path, rows[i].random);
+            emu_faults_pick(&f, rows[i].api, rows[i].method, rows[i].path, "", rows[i].random);
+        char row[16];
+        snprintf(row, sizeof(row), "row %zu", i);
+        rd_check_int(row, got.effect, rows[i].want);
+    }
+    emu_faults_clear(&f);
+}
+
+static void test_writes(void **state)
+{
+    (void)state;
+    struct emu_faults f = {0};
+    struct rd_err *err = NULL;
+    assert_true(emu_faults_parse(&f, "WRITE *:503@2;AFTER-WRITE *:429@2", &err));
+    static const struct {
+        const char *api, *method, *path, *query;
+        enum emu_effect want;
+    } rows[] = {
+        {"oauth2", "POST", "/token", "", EMU_NONE},
+        {"container", "GET", "/v1/x", "", EMU_NONE},
+        {"container", "POST", "/v1/x", "", EMU_NONE}, /* write 1 */
+        {"kube-a", "PATCH", "/api/v1/x", "dryRun=All&fieldManager=a", EMU_NONE},
+        {"cloudresourcemanager", "POST", "/v1/projects/p:getIamPolicy", "", EMU_NONE},
+        {"container", "GET", "/v1/x", "", EMU_NONE}, /* after-write 1 */
+        {"container", "GET", "/v1/x", "", EMU_NONE},
+        {"kube-a", "PATCH", "/api/v1/x", "fieldManager=a", EMU_STATUS}, /* write 2 */
+        {"container", "DELETE", "/v1/x", "", EMU_NONE},
+        {"container", "GET", "/v1/x", "", EMU_STATUS}, /* after-write 2 */
+        {"container", "GET", "/v1/x", "", EMU_NONE},
+    };
+    for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
+        struct emu_fault got = emu_faults_pick(&f, rows[i].api, rows[i].method, rows[i].path,
+                                               rows[i].query, 0);
         char row[16];
         snprintf(row, sizeof(row), "row %zu", i);
         rd_check_int(row, got.effect, rows[i].want);
@@ -73,6 +106,7 @@ static void test_pick(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_pick)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_pick),
+                                       cmocka_unit_test(test_writes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

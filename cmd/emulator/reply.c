@@ -46,7 +46,10 @@ void emu_reply_bytes(struct emu_req *req, int status, const char *type, const vo
     req->status = status;
     req->on_gone = NULL;
     struct emu_conn *c = req->conn;
-    if (c == NULL || req->fault.effect == EMU_DROP_REPLY) {
+    if (req->fault.effect == EMU_KILL_UNANSWERED)
+        emu_kill_victim(req->emu);
+    if (c == NULL || req->fault.effect == EMU_DROP_REPLY ||
+        req->fault.effect == EMU_KILL_UNANSWERED) {
         emu_drop(req);
         return;
     }
@@ -70,6 +73,8 @@ void emu_reply_bytes(struct emu_req *req, int status, const char *type, const vo
     if (close)
         c->close_after_write = true;
     emu_conn_write(c, out.data, out.len);
+    if (req->fault.effect == EMU_KILL_ANSWERED)
+        emu_kill_victim(req->emu);
     emu_req_end(req);
 }
 

@@ -1,6 +1,7 @@
 #include "conn.h"
 #include "http.h"
 #include "route.h"
+#include "setting.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -9,6 +10,7 @@
 #include "base/text.h"
 
 #include <arpa/inet.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -200,6 +202,18 @@ void emu_req_end(struct emu_req *req)
     }
 }
 
+void emu_kill_victim(struct emu *e)
+{
+    const char *path = emu_setting(e, "victim");
+    FILE *file = path == NULL ? NULL : fopen(path, "re");
+    int pid = 0;
+    if (file == NULL || fscanf(file, "%d", &pid) != 1 || pid <= 1 || kill(pid, SIGKILL) != 0)
+        fprintf(stderr, "raydeploy-emulator: a fault should kill the client, but the setting victim names "
+                        "no file with its pid\n");
+    if (file != NULL)
+        fclose(file);
+}
+
 static void run_handler(struct emu_req *req)
 {
     req->listener->handler(req, req->listener->arg);
@@ -244,10 +258,13 @@ void emu_server_dispatch(struct emu_req *req)
 {
     struct emu *e = req->emu;
     double random = (double)(emu_rand(e) >> 11) / 9007199254740992.0;
-    struct emu_fault f =
-        emu_faults_pick(&e->faults, req->listener->api, req->msg.method, req->msg.path, random);
+    struct emu_fault f = emu_faults_pick(&e->faults, req->listener->api, req->msg.method,
+                                         req->msg.path, req->msg.query, random);
     req->fault = f;
-    if (f.effect == EMU_STATUS)
+    if (f.effect == EMU_KILL) {
+        emu_kill_victim(e);
+        emu_drop(req);
+    } else if (f.effect == EMU_STATUS)
         reply_fault(req, f.status);
     else if (f.effect == EMU_RESET)
         emu_drop(req);
