@@ -14,11 +14,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { FAULTS_MAX = 64 * 1024 };
 
 struct app {
     struct emu emu;
     uv_loop_t loop;
-    uv_signal_t sigs[3];
+    uv_signal_t sigs[4];
 };
 
 static void write_json(struct app *a, const char *name, json_t *take)
@@ -37,11 +40,32 @@ static void write_state(struct app *a)
     write_json(a, "state.json", emu_store_dump(&a->emu.store));
 }
 
+/* The rules of DIR/faults in place of those there are; no file: none. Their counts begin anew. */
+static void read_faults(struct app *a)
+{
+    RD_AUTOFREE char *path = rd_path_join(a->emu.dir, "faults");
+    RD_AUTOERR struct rd_err *err = NULL;
+    RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(FAULTS_MAX);
+    struct emu_faults fresh = {0};
+    if (access(path, F_OK) == 0 && (!rd_file_read(path, FAULTS_MAX, &text, &err) ||
+                                    !emu_faults_parse(&fresh, rd_buf_str(&text), &err))) {
+        fprintf(stderr, "raydeploy-emulator: %s\n", err->message);
+        emu_faults_clear(&fresh);
+        return;
+    }
+    emu_faults_clear(&a->emu.faults);
+    a->emu.faults = fresh;
+    printf("faults %zu\n", fresh.count);
+    fflush(stdout);
+}
+
 static void on_signal(uv_signal_t *handle, int signum)
 {
     struct app *a = handle->data;
     if (signum == SIGUSR1)
         write_state(a);
+    else if (signum == SIGUSR2)
+        read_faults(a);
     else
         uv_stop(&a->loop);
 }
@@ -167,7 +191,7 @@ int main(int argc, char **argv)
     emu_clock_init(&a->emu.clock, &a->loop, speed);
     emu_store_init(&a->emu.store);
     rd_list_init(&a->emu.ops);
-    static const int signums[] = {SIGINT, SIGTERM, SIGUSR1};
+    static const int signums[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
     for (size_t i = 0; i < RD_ARRAY_LEN(signums); i++) {
         uv_signal_init(&a->loop, &a->sigs[i]);
         a->sigs[i].data = a;
