@@ -53,12 +53,22 @@ static const char *missing_member(struct emu *e, const json_t *policy)
     return NULL;
 }
 
+/* An etag is bytes: a client may send it back in the other base64 alphabet (gcloud does) or without
+ * padding. One that is no base64 at all is no etag of ours. */
+static bool same_etag(const char *sent, const char *held)
+{
+    size_t a, b;
+    RD_AUTOFREE unsigned char *x = rd_base64_decode(sent, strlen(sent), &a);
+    RD_AUTOFREE unsigned char *y = rd_base64_decode(held, strlen(held), &b);
+    return x != NULL && y != NULL && a == b && memcmp(x, y, a) == 0;
+}
+
 enum emu_policy_result emu_policy_set(struct emu *e, const char *resource, const json_t *policy,
                                       char **ret_member)
 {
     json_t *old = entry_of(e, resource);
     const char *etag = rd_json_str(policy, "etag", NULL);
-    if (etag != NULL && *etag != '\0' && !rd_streq(etag, rd_json_str(old, "etag", NULL)))
+    if (etag != NULL && *etag != '\0' && !same_etag(etag, rd_json_str(old, "etag", NULL)))
         return EMU_POLICY_RACE;
     const char *missing = missing_member(e, policy);
     if (missing != NULL) {

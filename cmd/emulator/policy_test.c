@@ -85,8 +85,45 @@ static void test_policy(void **state)
     emu_store_clear(&e.store);
 }
 
+/* The bytes of an etag count, not how a client writes them. */
+static void test_etag_alphabets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *held, *sent;
+        enum emu_policy_result want;
+    } rows[] = {
+        {"+/+/+/+/+/8=", "+/+/+/+/+/8=", EMU_POLICY_OK},
+        {"+/+/+/+/+/8=", "-_-_-_-_-_8=", EMU_POLICY_OK},
+        {"+/+/+/+/+/8=", "-_-_-_-_-_8", EMU_POLICY_OK},
+        {"+/+/+/+/+/8=", "", EMU_POLICY_OK}, /* none: whatever it is */
+        {"+/+/+/+/+/8=", "-_-_-_-_-_4=", EMU_POLICY_RACE},
+        {"+/+/+/+/+/8=", "-_-_-_-_", EMU_POLICY_RACE},
+        {"+/+/+/+/+/8=", "not base64!", EMU_POLICY_RACE},
+    };
+    for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
+        struct emu e = {.project = "p", .project_number = "1"};
+        uv_loop_t loop;
+        uv_loop_init(&loop);
+        e.loop = &loop;
+        emu_clock_init(&e.clock, &loop, 1);
+        emu_store_init(&e.store);
+        emu_store_put(&e.store, "iam.policies", "projects/p",
+                      rd_json_pack("{s:s}", "etag", rows[i].held));
+        json_t *policy = rd_json_pack("{s:s}", "etag", rows[i].sent);
+        char *member = NULL;
+        rd_check_int(rows[i].sent, emu_policy_set(&e, "projects/p", policy, &member), rows[i].want);
+        json_decref(policy);
+        emu_clock_close(&e.clock);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        uv_loop_close(&loop);
+        emu_store_clear(&e.store);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_roles), cmocka_unit_test(test_policy)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_roles), cmocka_unit_test(test_policy),
+                                       cmocka_unit_test(test_etag_alphabets)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
