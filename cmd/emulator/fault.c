@@ -155,7 +155,10 @@ struct emu_fault emu_faults_pick(struct emu_faults *f, const char *api, const ch
         if (!rd_glob_match(r->glob, path) && !rd_glob_match(r->glob, full))
             continue;
         r->seen++;
-        bool strikes = r->nth > 0 ? r->seen == r->nth : random < r->rate;
+        /* Another number for each rule, or the first of several rates would always be the one. */
+        double own = random + (double)i * 0.6180339887498949;
+        own -= (double)(uint64_t)own;
+        bool strikes = r->nth > 0 ? r->seen == r->nth : own < r->rate;
         if (strikes && picked.effect == EMU_NONE)
             picked = r->fault;
     }

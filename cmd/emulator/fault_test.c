@@ -58,8 +58,9 @@ static void test_pick(void **state)
         {"x", "GET", "/a/c", 0, EMU_STATUS},
         {"x", "GET", "/a/b", 0, EMU_NONE},
         {"x", "POST", "/v1/policy:setIt", 0, EMU_STATUS},
-        {"file", "GET", "/v1/x", 0.49, EMU_RESET},
-        {"file", "GET", "/v1/x", 0.5, EMU_NONE},
+        /* The third rule sees the number moved on by twice the golden ratio: 0.236. */
+        {"file", "GET", "/v1/x", 0.26, EMU_RESET},
+        {"file", "GET", "/v1/x", 0.27, EMU_NONE},
         {"other", "GET", "/v1/x", 0, EMU_NONE},
     };
     for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
