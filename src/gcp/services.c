@@ -185,6 +185,15 @@ void gcp_filestore_list(struct gcp_list *l, struct gcp_client *c, const char *pr
     gcp_call_what(&l->call, "list Filestore instances of project %s", project);
 }
 
+void gcp_filestore_backups_list(struct gcp_list *l, struct gcp_client *c, const char *project)
+{
+    struct http_url u;
+    gcp_url(&u, c, GCP_FILE);
+    gcp_url_segs(&u, "", "projects", project, "locations", "-", "backups", NULL);
+    prepare_list(l, c, GCP_FILE, &u, "backups");
+    gcp_call_what(&l->call, "list Filestore backups of project %s", project);
+}
+
 void gcp_filestore_delete(struct gcp_lro *l, struct gcp_client *c, const char *project,
                           const char *location, const char *instance)
 {
@@ -208,6 +217,18 @@ void gcp_repository_get(struct gcp_call *k, struct gcp_client *c, const char *pr
     prepare(k, c, GCP_ARTIFACTREGISTRY, "GET", &u);
     k->not_found_ok = true;
     gcp_call_what(k, "get Artifact Registry repository %s", repository);
+}
+
+void gcp_repository_delete(struct gcp_lro *l, struct gcp_client *c, const char *project,
+                           const char *location, const char *repository)
+{
+    struct http_url u;
+    gcp_url(&u, c, GCP_ARTIFACTREGISTRY);
+    gcp_url_segs(&u, "", "projects", project, "locations", location, "repositories", repository,
+                 NULL);
+    struct gcp_call *k = prepare_lro(l, c, GCP_ARTIFACTREGISTRY, "DELETE", &u);
+    l->absent_ok = true;
+    gcp_call_what(k, "delete Artifact Registry repository %s", repository);
 }
 
 void gcp_repositories_list(struct gcp_list *l, struct gcp_client *c, const char *project,

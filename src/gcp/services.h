@@ -77,11 +77,14 @@ void gcp_endpoint_clear(struct gcp_endpoint *e);
 void gcp_filestore_get(struct gcp_call *k, struct gcp_client *c, const char *project,
                        const char *location, const char *instance); /* 404: result NULL */
 void gcp_filestore_list(struct gcp_list *l, struct gcp_client *c, const char *project);
+/* Backups of instances, in every region; they outlive their instance and are billed. */
+void gcp_filestore_backups_list(struct gcp_list *l, struct gcp_client *c, const char *project);
 void gcp_filestore_delete(struct gcp_lro *l, struct gcp_client *c, const char *project,
                           const char *location, const char *instance);
 
 /* ---- Storage v1 ---- */
 void gcp_bucket_get(struct gcp_call *k, struct gcp_client *c, const char *bucket); /* 404: NULL */
+void gcp_bucket_delete(struct gcp_call *k, struct gcp_client *c, const char *bucket); /* 404 is success */
 void gcp_buckets_list(struct gcp_list *l, struct gcp_client *c, const char *project);
 void gcp_objects_list(struct gcp_list *l, struct gcp_client *c, const char *bucket,
                       const char *prefix); /* items {name, generation, size}; 404: empty */
@@ -102,6 +105,8 @@ void gcp_objects_delete_clear(struct gcp_objects_delete *d);
 /* ---- Artifact Registry v1 ---- */
 void gcp_repository_get(struct gcp_call *k, struct gcp_client *c, const char *project,
                         const char *location, const char *repository); /* 404: NULL */
+void gcp_repository_delete(struct gcp_lro *l, struct gcp_client *c, const char *project,
+                           const char *location, const char *repository); /* 404 is success */
 void gcp_repositories_list(struct gcp_list *l, struct gcp_client *c, const char *project,
                            const char *location);
 void gcp_docker_images_list(struct gcp_list *l, struct gcp_client *c, const char *project,

@@ -17,6 +17,17 @@ void gcp_bucket_get(struct gcp_call *k, struct gcp_client *c, const char *bucket
     gcp_call_what(k, "get bucket %s", bucket);
 }
 
+void gcp_bucket_delete(struct gcp_call *k, struct gcp_client *c, const char *bucket)
+{
+    struct http_url u;
+    gcp_url(&u, c, GCP_STORAGE);
+    gcp_url_segs(&u, "", "b", bucket, NULL);
+    gcp_call_init(k, c, GCP_STORAGE, "DELETE", http_url_str(&u));
+    http_url_clear(&u);
+    k->not_found_ok = true;
+    gcp_call_what(k, "delete bucket %s", bucket);
+}
+
 void gcp_buckets_list(struct gcp_list *l, struct gcp_client *c, const char *project)
 {
     struct http_url u;

@@ -55,6 +55,8 @@ char *cc_ray_account(const struct config *c);
 char *cc_account_email(const struct config *c, const char *id);
 char *cc_connector_email(const struct config *c); /* of Config Connector's controller */
 char *cc_workload_pool(const struct config *c);   /* PROJECT.svc.id.goog */
+/* Our mark on resources that have no labels: their description. */
+char *cc_description(const struct config *c);
 /* The region for regional tiers; else filestore.zone, or the first zone of fact region.zones; NULL:
  * not known yet. */
 char *cc_filestore_location(const struct step_ctx *ctx);

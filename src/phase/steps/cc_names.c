@@ -119,6 +119,11 @@ char *cc_workload_pool(const struct config *c)
     return rd_asprintf("%s.svc.id.goog", c->project);
 }
 
+char *cc_description(const struct config *c)
+{
+    return rd_asprintf("Made by raydeploy for deployment %s", c->name);
+}
+
 char *cc_filestore_location(const struct step_ctx *ctx)
 {
     const struct config *c = ctx->config;

@@ -139,10 +139,12 @@ static bool fill_accounts(const struct config *c, struct template_values *v, str
 }
 
 /* Config Connector's object is named after the bucket, and its names are stricter. */
-static bool fill_bucket(const struct config *c, struct template_values *v, struct rd_err **reterr)
+static bool fill_bucket(const struct step_ctx *ctx, struct template_values *v,
+                        struct rd_err **reterr)
 {
+    const struct config *c = ctx->config;
     RD_AUTOFREE char *bucket = cc_bucket(c);
-    if (c->spill.enabled && (strlen(bucket) > 63 || !rd_is_dns_subdomain(bucket))) {
+    if (c->spill.enabled && !ctx->going_down && (strlen(bucket) > 63 || !rd_is_dns_subdomain(bucket))) {
         rd_fail(reterr, RD_ERR_INPUT,
                 "%s: spill.bucket \"%s\" must be at most 63 lower-case letters, "
                 "digits, '-' and '.'",
@@ -151,7 +153,7 @@ static bool fill_bucket(const struct config *c, struct template_values *v, struc
                     "Config Connector names its object after the bucket, which excludes '_'.");
         return false;
     }
-    if (c->spill.enabled)
+    if (c->spill.enabled || ctx->going_down)
         SET_STR("bucket", bucket);
     SET("spill_age_days", json_integer(c->spill.age_days));
     return true;
@@ -160,7 +162,7 @@ static bool fill_bucket(const struct config *c, struct template_values *v, struc
 bool cc_values_fill(const struct step_ctx *ctx, struct template_values *v, struct rd_err **reterr)
 {
     const struct config *c = ctx->config;
-    RD_AUTOFREE char *description = rd_asprintf("Made by raydeploy for deployment %s", c->name);
+    RD_AUTOFREE char *description = cc_description(c);
     SET_STR("name", c->name);
     SET_STR("project", c->project);
     SET_STR("region", c->region);
@@ -173,7 +175,7 @@ bool cc_values_fill(const struct step_ctx *ctx, struct template_values *v, struc
     SET_STR("subnet_cidr", c->network.subnet_cidr);
     SET_STR("pods_cidr", c->network.pods_cidr);
     SET_STR("services_cidr", c->network.services_cidr);
-    if (!fill_accounts(c, v, reterr) || !fill_bucket(c, v, reterr) ||
+    if (!fill_accounts(c, v, reterr) || !fill_bucket(ctx, v, reterr) ||
         !fill_cluster(ctx, v, reterr) || !fill_pools(ctx, v, reterr))
         return false;
     /* Going down, objects are known by name alone. */
@@ -191,7 +193,8 @@ bool cc_values_fill(const struct step_ctx *ctx, struct template_values *v, struc
 bool cc_render(const struct step_ctx *ctx, enum cc_part part, struct manifest_list *out,
                struct rd_err **reterr)
 {
-    if (!cc_part_wanted(ctx->config, part))
+    /* What an earlier configuration wanted has to go too. */
+    if (!ctx->going_down && !cc_part_wanted(ctx->config, part))
         return true;
     struct template_values v;
     size_t before = out->len;

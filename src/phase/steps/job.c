@@ -291,6 +291,8 @@ static void nothing_step(struct op *op)
 
 void job_look(struct step_op *s, struct op *parent)
 {
+    if (step_without_cluster(s, parent))
+        return;
     if (s->ctx->going_down)
         op_start(&s->op, parent, nothing_step, "job");
     else

@@ -174,6 +174,8 @@ static void find_step(struct op *op)
 
 void kuberay_look(struct step_op *s, struct op *parent)
 {
+    if (step_without_cluster(s, parent))
+        return;
     if (s->ctx->going_down) {
         set_look(s, parent, &operator_set);
         return;

@@ -313,7 +313,8 @@ static void crds_begin(struct step_op *s, struct op *parent,
 
 void kuberay_crds_look(struct step_op *s, struct op *parent)
 {
-    crds_begin(s, parent, set_look);
+    if (!step_without_cluster(s, parent))
+        crds_begin(s, parent, set_look);
 }
 
 void kuberay_crds_start(struct step_op *s, struct op *parent)

@@ -29,6 +29,11 @@ static void set_free(void *priv)
     free(x);
 }
 
+struct k8s_client *set_client(const struct step_op *s, const struct set_options *o)
+{
+    return o->management ? s->ctx->management : s->ctx->workload;
+}
+
 bool set_refuse_foreign(const struct config *c, const json_t *live, struct rd_err **reterr)
 {
     RD_AUTOFREE char *title = manifest_object_title(live);
@@ -52,7 +57,10 @@ static bool may_touch(struct k8s_batch *b, size_t index, const json_t *live, str
 {
     struct set_op *x = b->ctx;
     const struct config *c = x->s->ctx->config;
-    if (!live || names_is_ours(c, live))
+    if (!live)
+        return b->verb == K8S_BATCH_DELETE || !x->o->may_create ||
+               x->o->may_create(x->s, k8s_batch_object(b, index), reterr);
+    if (names_is_ours(c, live))
         return true;
     if (x->o->shared && x->o->shared(x->s, k8s_batch_object(b, index), live))
         return false;
@@ -213,6 +221,12 @@ static void set_step(struct op *op)
     struct rd_err *err = NULL;
     if (!x->started && !op->cancelled) {
         x->started = true;
+        struct k8s_client *client = set_client(s, x->o);
+        if (!client && s->verb != VERB_START) {
+            step_end(s, FOUND_ABSENT, "its cluster is not there");
+            return;
+        }
+        RD_ASSERT(client); /* START comes after the step that connects */
         if (!x->o->render(s, &x->list, &err)) {
             step_end_error(s, err);
             return;
@@ -220,7 +234,9 @@ static void set_step(struct op *op)
         enum k8s_batch_verb verb = s->verb == VERB_UNDO || s->ctx->going_down ? K8S_BATCH_DELETE
                                    : s->verb == VERB_START                    ? K8S_BATCH_APPLY
                                                                               : K8S_BATCH_DIFF;
-        k8s_batch_init(&x->batch, s->ctx->workload, verb);
+        k8s_batch_init(&x->batch, client, verb);
+        if (x->o->background)
+            x->batch.propagation = K8S_BACKGROUND;
         x->batch.dry_run = verb == K8S_BATCH_DELETE && s->verb == VERB_LOOK;
         x->batch.parents_come = s->verb == VERB_LOOK; /* by the steps before this one */
         x->batch.need_live = true;

@@ -62,7 +62,7 @@ static void on_event(struct k8s_watch *w, enum k8s_event e, const json_t *object
 static void add_watch(struct set_watch *x, const char *api_version, const char *kind, const char *ns,
                       const char *selector, bool pods)
 {
-    const struct k8s_resource *r = k8s_resource_find(x->s->ctx->workload, api_version, kind);
+    const struct k8s_resource *r = k8s_resource_find(set_client(x->s, x->o), api_version, kind);
     if (!r)
         return; /* LOOK and START would have said so */
     for (size_t i = 0; i < x->kind_count; i++)
@@ -72,7 +72,7 @@ static void add_watch(struct set_watch *x, const char *api_version, const char *
     struct set_kind *k = &x->kinds[x->kind_count++];
     k->owner = x;
     k->pods = pods;
-    k8s_watch_init(&k->watch, x->s->ctx->workload, r, ns);
+    k8s_watch_init(&k->watch, set_client(x->s, x->o), r, ns);
     rd_str_dup(&k->watch.label_selector, selector);
     k->watch.on_event = on_event;
     k->watch.ctx = k;

@@ -111,6 +111,20 @@ const json_t *step_fact(const struct step_ctx *c, const char *fact)
     return json_object_get(c->facts, fact);
 }
 
+static void without_step(struct op *op)
+{
+    struct step_op *s = container_of(op, struct step_op, op);
+    step_end(s, FOUND_ABSENT, "its cluster is not there");
+}
+
+bool step_without_cluster(struct step_op *s, struct op *parent)
+{
+    if (s->ctx->workload != NULL || s->verb != VERB_LOOK)
+        return false;
+    op_start(&s->op, parent, without_step, "without cluster");
+    return true;
+}
+
 void step_op_clear(struct step_op *s)
 {
     RD_ASSERT(!op_running(&s->op));

@@ -75,6 +75,9 @@ void step_note_resource(struct step_op *s, enum note_level level, const char *re
 /* Publishes a fact (takes *take); only names in the row's publishes. */
 void step_publish(struct step_op *s, const char *fact, json_t *take);
 const json_t *step_fact(const struct step_ctx *c, const char *fact); /* NULL: not known */
+/* Where the workload cluster is not there (yet, or no more), nothing in it is either: ends a LOOK with
+ * ABSENT and says true. */
+bool step_without_cluster(struct step_op *s, struct op *parent);
 /* Frees reason, why, priv and the op's error; the op must have ended or never begun. */
 void step_op_clear(struct step_op *s);
 /* The verdict that an op's error means; fills verdict, why and reason. */
