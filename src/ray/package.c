@@ -19,7 +19,7 @@
 struct packed_file {
     char *name, *data;
     size_t len;
-    bool executable;
+    bool executable, folder;
 };
 struct ray_packer {
     struct packed_file *files;
@@ -62,13 +62,37 @@ static bool name_is_safe(const char *name)
     }
 }
 
+static struct packed_file *packer_put(struct ray_packer *p, const char *name,
+                                      struct rd_err **reterr)
+{
+    if (!name_is_safe(name)) {
+        rd_fail(reterr, RD_ERR_INPUT, "file name '%s' cannot go into a package", name);
+        return NULL;
+    }
+    if (p->count >= PACKAGE_FILES_MAX) {
+        rd_fail(reterr, RD_ERR_INPUT, "a package holds at most %d files", PACKAGE_FILES_MAX);
+        return NULL;
+    }
+    if (p->count == p->room) {
+        p->room = p->room ? p->room * 2 : 16;
+        p->files = rd_reallocarray(p->files, p->room, sizeof(*p->files));
+    }
+    struct packed_file *f = &p->files[p->count++];
+    *f = (struct packed_file){.name = rd_strdup(name)};
+    return f;
+}
+
+bool ray_packer_add_empty(struct ray_packer *p, const char *name, struct rd_err **reterr)
+{
+    struct packed_file *f = packer_put(p, name, reterr);
+    if (f)
+        f->folder = true;
+    return f != NULL;
+}
+
 bool ray_packer_add(struct ray_packer *p, const char *name, const void *data, size_t len,
                     bool executable, struct rd_err **reterr)
 {
-    if (!name_is_safe(name))
-        return rd_fail(reterr, RD_ERR_INPUT, "file name '%s' cannot go into a package", name);
-    if (p->count >= PACKAGE_FILES_MAX)
-        return rd_fail(reterr, RD_ERR_INPUT, "a package holds at most %d files", PACKAGE_FILES_MAX);
     if (len > RAY_PACKAGE_MAX - p->bytes) {
         rd_fail(reterr, RD_ERR_INPUT, "the package is over Ray's limit of 100 MiB with %s", name);
         rd_err_hint(*reterr,
@@ -76,12 +100,11 @@ bool ray_packer_add(struct ray_packer *p, const char *name, const void *data, si
                     "shared volume.");
         return false;
     }
-    if (p->count == p->room) {
-        p->room = p->room ? p->room * 2 : 16;
-        p->files = rd_reallocarray(p->files, p->room, sizeof(*p->files));
-    }
-    struct packed_file *f = &p->files[p->count++];
-    *f = (struct packed_file){.name = rd_strdup(name), .len = len, .executable = executable};
+    struct packed_file *f = packer_put(p, name, reterr);
+    if (!f)
+        return false;
+    f->len = len;
+    f->executable = executable;
     f->data = rd_malloc(len + 1);
     if (len > 0)
         memcpy(f->data, data, len);
@@ -104,9 +127,10 @@ static char *package_name(const struct ray_packer *p)
     for (size_t i = 0; i < p->count; i++) {
         const struct packed_file *f = &p->files[i];
         RD_AUTOFREE char *head = rd_asprintf("%zu %s %c %zu ", strlen(f->name), f->name,
-                                             f->executable ? 'x' : '-', f->len);
+                                             f->folder ? 'd' : f->executable ? 'x' : '-', f->len);
         rd_sha256_update(h, head, strlen(head));
-        rd_sha256_update(h, f->data, f->len);
+        if (f->len)
+            rd_sha256_update(h, f->data, f->len);
     }
     rd_sha256_final(h, hex);
     hex[PACKAGE_HEX] = '\0';
@@ -129,8 +153,8 @@ static bool zip_file(struct archive *a, const struct packed_file *f)
     struct archive_entry *e = archive_entry_new();
     RD_ASSERT(e);
     archive_entry_set_pathname_utf8(e, f->name);
-    archive_entry_set_filetype(e, AE_IFREG);
-    archive_entry_set_perm(e, f->executable ? 0755 : 0644);
+    archive_entry_set_filetype(e, f->folder ? AE_IFDIR : AE_IFREG);
+    archive_entry_set_perm(e, f->executable || f->folder ? 0755 : 0644);
     archive_entry_set_size(e, (la_int64_t)f->len);
     archive_entry_set_mtime(e, PACKAGE_TIME, 0);
     bool ok = archive_write_header(a, e) == ARCHIVE_OK;

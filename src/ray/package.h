@@ -24,6 +24,9 @@ void ray_packer_free(struct ray_packer *p);
 /* Copies data. A bad or repeated name, or more than RAY_PACKAGE_MAX in all, is RD_ERR_INPUT. */
 bool ray_packer_add(struct ray_packer *p, const char *name, const void *data, size_t len,
                     bool executable, struct rd_err **reterr) RD_MUST_CHECK;
+/* An entry for a folder that holds nothing. */
+bool ray_packer_add_empty(struct ray_packer *p, const char *name,
+                          struct rd_err **reterr) RD_MUST_CHECK;
 /* Adds a folder's regular files and the links that stay inside it. skip(ctx, name, is_dir) may
  * leave out a file or a whole folder; NULL: none. */
 bool ray_packer_add_dir(struct ray_packer *p, const char *dir,
