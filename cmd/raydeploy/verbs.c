@@ -5,11 +5,12 @@ const struct verb *const verbs[] = {
     &verb_init,   &verb_check,    &verb_plan,       &verb_up,           &verb_test_job,
     &verb_status, &verb_teardown, &verb_render,     &verb_apply,        &verb_delete,
     &verb_diff,   &verb_wait,     &verb_explain,    &verb_port_forward, &verb_lint,
+    &verb_job,
     &verb_token,  &verb_version,  &verb_completion, &verb_help,         NULL,
 };
 
 const char *const verbs_later[] = {
-    "bootstrap", "credentials", "dashboard", "grafana", "monitoring", "job", "local", NULL,
+    "bootstrap", "credentials", "dashboard", "grafana", "monitoring", "local", NULL,
 };
 
 const struct verb *verb_find(const char *name)

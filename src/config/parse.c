@@ -9,7 +9,7 @@
 /* Flags of the contract whose commands are still to come. */
 static const char *const later_flags[] = {
     "bootstrap", "management",         "keep",          "scan",        "receipt", "exec-credential",
-    "follow",    "exit-code-from-job", "show-password", "working-dir", "watch",   NULL,
+    "show-password", NULL,
 };
 
 struct parse {

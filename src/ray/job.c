@@ -44,7 +44,7 @@ bool ray_job_status_terminal(enum ray_job_status s)
 
 enum submit_state { SUBMIT_CHECK, SUBMIT_POSTED, SUBMIT_LOOKED, SUBMIT_PAUSE };
 
-static bool spec_check(const struct ray_job_spec *spec, struct rd_err **reterr)
+bool ray_job_spec_check(const struct ray_job_spec *spec, struct rd_err **reterr)
 {
     const char *id = spec->submission_id;
     if (!id || !*id || strlen(id) > SUBMISSION_ID_MAX ||
@@ -74,6 +74,8 @@ char *ray_job_body(const struct ray_job_spec *spec)
         json_object_set_new(body, "entrypoint_memory", json_integer(spec->memory_bytes));
     if (spec->resources)
         json_object_set_new(body, "entrypoint_resources", json_incref((json_t *)spec->resources));
+    if (spec->labels)
+        json_object_set_new(body, "entrypoint_label_selector", json_incref((json_t *)spec->labels));
     return rd_json_dump(body);
 }
 
@@ -185,7 +187,7 @@ void ray_job_submit_start(struct ray_job_submit *s, struct op *parent, struct ra
                           const struct ray_job_spec *spec)
 {
     *s = (struct ray_job_submit){.dash = d};
-    if (spec_check(spec, &s->bad)) {
+    if (ray_job_spec_check(spec, &s->bad)) {
         s->id = rd_strdup(spec->submission_id);
         s->entrypoint = rd_strdup(spec->entrypoint);
         s->body = ray_job_body(spec);

@@ -37,7 +37,10 @@ struct ray_job_spec {
     double num_cpus, num_gpus; /* negative or 0: not set */
     json_int_t memory_bytes;   /* 0: not set */
     const json_t *resources;   /* object of numbers; NULL: none */
+    const json_t *labels;      /* object of texts: entrypoint_label_selector; NULL: none */
 };
+/* What Ray would refuse, before anything is sent. */
+bool ray_job_spec_check(const struct ray_job_spec *spec, struct rd_err **reterr) RD_MUST_CHECK;
 /* The JSON that is sent; owned. */
 char *ray_job_body(const struct ray_job_spec *spec);
 struct ray_job_submit {
@@ -64,6 +67,7 @@ struct ray_job_follow {
     struct ray_dashboard *dash;
     char *id;     /* owned */
     bool no_logs; /* set before the start: only wait */
+    bool once;    /* the same: end with the log as it is now, whatever the status */
     /* New bytes of the log, in order, each once. Called from step. */
     void (*on_log)(struct ray_job_follow *f, const char *data, size_t len);
     void (*on_status)(struct ray_job_follow *f, enum ray_job_status status, const char *message);

@@ -137,7 +137,7 @@ static bool follow_shrunk(struct ray_job_follow *f)
 static void follow_read_ended(struct ray_job_follow *f)
 {
     struct rd_err *err = op_take_err(&f->logs.op);
-    bool terminal = ray_job_status_terminal(f->status);
+    bool terminal = f->once || ray_job_status_terminal(f->status);
     follow_take(f);
     f->fetch_ms = op_now_ms(&f->op) - f->fetch_ms;
     if (!err && f->reader.problem)
@@ -199,7 +199,7 @@ static void follow_step(struct op *op)
         if (!op_ended(&f->pause.op))
             return;
         /* After the end only the log is of interest. */
-        if (ray_job_status_terminal(f->status))
+        if (f->once || ray_job_status_terminal(f->status))
             follow_read(f);
         else
             follow_look(f);
