@@ -6,6 +6,7 @@
 #include "auth/auth.h"
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "phase/steps/google.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,12 +26,8 @@ static void on_warning(void *ctx, const char *text)
 
 bool verb_google(struct verb_ctx *v, struct http_auth **ret, struct rd_err **reterr)
 {
-    struct auth_options o = {.credentials_file = v->config.credentials,
-                             .warn = on_warning,
-                             .warn_ctx = v,
-                             .observe = verb_on_request,
-                             .observe_ctx = v};
-    return auth_google_open(v->loop, &o, ret, reterr);
+    struct google_ears ears = {.observe = verb_on_request, .warn = on_warning, .ctx = v};
+    return google_credentials(v->loop, &v->config, &ears, ret, reterr);
 }
 
 struct asking {

@@ -20,6 +20,7 @@ struct config {
     enum config_target target;
     struct {
         char *zone, *connector, *roles;
+        char *operator, *operator_sha256; /* bundle of a manual connector: file or URL */
     } management;
     struct {
         char *subnet_cidr, *pods_cidr, *services_cidr, *control_plane;

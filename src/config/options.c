@@ -9,7 +9,7 @@ static const char *const words_progress[] = {"auto", "tty", "plain", "json", "qu
 static const char *const words_color[] = {"auto", "always", "never", NULL};
 static const char *const words_output[] = {"text", "json", NULL};
 static const char *const words_connector[] = {"addon", "manual", NULL};
-static const char *const words_roles[] = {"least", "editor", NULL};
+static const char *const words_roles[] = {"editor", "least", NULL};
 static const char *const words_control[] = {"dns", "public", NULL};
 static const char *const words_tier[] = {"BASIC_HDD", "BASIC_SSD",  "ZONAL", "HIGH_SCALE_SSD",
                                          "REGIONAL",  "ENTERPRISE", NULL};
@@ -48,7 +48,12 @@ const struct option config_options[] = {
      .help = "zone of the management cluster; default: the region's first zone that is up"},
     {"management.connector", NULL, 0, true, {NULL}, OPT_TEXT, AT(management.connector),
      BOTH("addon"), .words = words_connector, .help = "where Config Connector comes from"},
-    {"management.roles", NULL, 0, true, {NULL}, OPT_TEXT, AT(management.roles), BOTH("least"),
+    {"management.operator", NULL, 0, true, {NULL}, OPT_TEXT, AT(management.operator),
+     .check = check_chart,
+     .help = "operator bundle of a manual connector, a file or URL; default: its official address"},
+    {"management.operatorSha256", NULL, 0, true, {NULL}, OPT_TEXT, AT(management.operator_sha256),
+     .check = check_sha256, .help = "digest that the operator bundle must have"},
+    {"management.roles", NULL, 0, true, {NULL}, OPT_TEXT, AT(management.roles), BOTH("editor"),
      .words = words_roles, .help = "roles of Config Connector's account"},
     {"network.subnetCidr", NULL, 0, true, {NULL}, OPT_TEXT, AT(network.subnet_cidr),
      BOTH("10.0.0.0/20"), .check = check_subnet, .help = "addresses of nodes"},

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/encode.h"
+#include "gcp/client.h"
 #include "loop/loop.h"
 #include "phase/drive/hall.h"
 #include "phase/drive/journal.h"
@@ -87,6 +88,7 @@ static void let_go(struct drive *d)
         lock_clear(&d->lock);
     k8s_client_free(ctx->workload);
     k8s_client_free(ctx->management);
+    gcp_client_free(ctx->gcp);
     template_set_free(ctx->templates);
     json_decref(ctx->facts);
     journal_close(d->journal);

@@ -12,6 +12,7 @@
 #define DISPLAY_MS 250
 #define RELEASE_MS 4000 /* with the core's 10 s for requests in flight this stays below 15 s */
 #define REMOVE_MS 120000
+#define WAIVED_MS ((uint64_t)30 * 24 * 3600 * 1000) /* longer than any run */
 
 void hall_event(struct hall *h, const struct phase_event *e)
 {
@@ -88,11 +89,38 @@ static bool nothing_runs(const struct hall *h)
     return phase_wake_ms(&h->phase) == h->phase.run_limit_at_ms;
 }
 
+/* The lock goes with the cluster it lives in; from then on the lock of this machine has to do. What
+ * waits for the mirror waits no longer. */
+static void waive_lock(struct hall *h)
+{
+    struct guard *g = h->guard;
+    h->lock_waived = true;
+    gate_writes(h, false);
+    for (unsigned n = 0; n < h->pending_count; n++) {
+        struct phase_event e = {.type = EV_JOURNALED};
+        e.u.journaled.seq = h->pending[n].seq;
+        e.u.journaled.ok = true;
+        hall_event(h, &e);
+    }
+    h->pending_count = 0;
+    struct phase_event e = {.type = EV_LOCK};
+    e.u.lock.until_ms = loop_now_ms(h->loop) + WAIVED_MS;
+    hall_event(h, &e);
+    if (h->guard_started && op_running(&g->op))
+        op_cancel(&g->op);
+}
+
 static void guard_watch(struct hall *h)
 {
     struct guard *g = h->guard;
     if (!g || h->guard_over)
         return;
+    if (h->ctx.lockless && !h->lock_waived)
+        waive_lock(h);
+    if (h->lock_waived) {
+        h->guard_over = !h->guard_started || op_ended(&g->op);
+        return;
+    }
     if (!h->guard_started) {
         /* Not before what may fail without it has been found in order: nothing is changed then. */
         if (h->closing || !phase_wants_lock(&h->phase))
@@ -141,7 +169,7 @@ static void guard_watch(struct hall *h)
 static void guard_release(struct hall *h)
 {
     struct guard *g = h->guard;
-    if (!g || !h->guard_started || h->guard_over)
+    if (!g || !h->guard_started || h->guard_over || h->lock_waived)
         return;
     bool remove = h->o->goal.kind == GOAL_DOWN && h->end.ok;
     if (g->held && !remove && !h->end.cancelled) {

@@ -38,6 +38,7 @@ struct hall {
     struct journal *journal;      /* borrowed; NULL: GOAL_LOOK writes nothing down */
     struct guard *guard;          /* borrowed; NULL: no lock */
     bool guard_started, guard_over;
+    bool lock_waived;             /* step_ctx.lockless was heard */
     uint64_t told_until_ms;
     struct hall_pending pending[PHASE_STEPS_MAX * 2];
     unsigned pending_count;

@@ -132,7 +132,7 @@ void hall_journal(struct hall *h, const struct phase_command *c)
         return;
     }
     bool intent = c->record == REC_INTENT_START || c->record == REC_INTENT_UNDO;
-    bool mirrored = h->guard_started && !h->guard_over && h->guard->held;
+    bool mirrored = h->guard_started && !h->guard_over && !h->lock_waived && h->guard->held;
     RD_AUTOJSON json_t *after = hs ? hall_mirror(h) : NULL;
     if (!intent || !mirrored || json_equal(before, after)) {
         journaled(h, c->seq, true);

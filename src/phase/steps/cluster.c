@@ -3,6 +3,7 @@
 #include "phase/steps/cluster.h"
 
 #include "base/alloc.h"
+#include "phase/steps/google.h"
 
 #include <string.h>
 
@@ -54,37 +55,6 @@ static void cluster_free(void *priv)
     free(x);
 }
 
-static void on_request(void *p, const struct http_req *r)
-{
-    struct step_ctx *ctx = p;
-    RD_AUTOFREE char *what = rd_asprintf("%s %s", r->method, r->url);
-    struct phase_note n = {
-        .event = NOTE_REQUEST,
-        .level = NOTE_DEBUG,
-        .resource = what,
-        .http_status = (int)r->status,
-        .error = r->op.err,
-        .message = r->op.err ? r->op.err->message : NULL,
-        .elapsed_ms = r->ended_ms > r->started_ms ? r->ended_ms - r->started_ms : 0,
-    };
-    ctx->notes->emit(ctx->notes, &n);
-}
-
-static void on_warning(void *p, const char *text)
-{
-    struct step_ctx *ctx = p;
-    struct phase_note n = {.event = NOTE_LOG, .level = NOTE_WARN, .message = text};
-    ctx->notes->emit(ctx->notes, &n);
-}
-
-static void on_retry(void *p, const struct rd_err *why, uint64_t delay_ms)
-{
-    char pause[32];
-    rd_duration_text(delay_ms, pause);
-    RD_AUTOFREE char *text = rd_asprintf("%s; trying again in %s", why->message, pause);
-    on_warning(p, text);
-}
-
 bool cluster_connect(struct step_ctx *ctx, struct rd_err **reterr)
 {
     if (ctx->workload)
@@ -93,9 +63,9 @@ bool cluster_connect(struct step_ctx *ctx, struct rd_err **reterr)
     struct k8s_config_options o = {.path = c->kubeconfig, .context = c->context};
     struct k8s_client_options co = {0};
     if (ctx->notes)
-        co = (struct k8s_client_options){.observe = on_request, .observe_ctx = ctx,
-                                         .warn = on_warning, .warn_ctx = ctx,
-                                         .retry = on_retry, .retry_ctx = ctx};
+        co = (struct k8s_client_options){.observe = google_on_request, .observe_ctx = ctx,
+                                         .warn = google_on_warning, .warn_ctx = ctx,
+                                         .retry = google_on_retry, .retry_ctx = ctx};
     if (!k8s_config_load(&o, &co.config, reterr))
         return false;
     ctx->workload = k8s_client_new(ctx->loop, &co);

@@ -25,6 +25,8 @@ struct step_ctx {
     json_t *session;               /* the steps' own cache for the run; the caller's, or NULL */
     bool going_down;               /* the goal is to undo: LOOK only asks what is there and whose */
     bool dry_run;                  /* plan: START must not send anything that changes */
+    bool lockless;                 /* the cluster that keeps the lock is not there, or is about to go: the
+                                      lock of this machine has to do */
     unsigned writes;               /* objects created, changed or deleted so far; the steps count up */
     const json_t *history;         /* the journal's records when the run began, oldest first; NULL: none */
 };
