@@ -123,9 +123,13 @@ char *deploy_flags(const struct verb_ctx *v)
 void deploy_init(struct deploy *d, struct verb_ctx *v)
 {
     *d = (struct deploy){.v = v, .sink = {.emit = emit}};
-    d->rows = steps_local(&d->count);
+    d->rows = v->config.target == TARGET_LOCAL ? steps_local(&d->count) : steps_gke(&d->count);
     d->resume = command_line(v);
     d->session = json_object();
+    static const char *const inside[] = {"workload-leftovers", "kuberay-crds", "base", "kuberay",
+                                         "volume", "ray", "job"};
+    for (size_t i = 0; v->config.target == TARGET_GKE && i < RD_ARRAY_LEN(inside); i++)
+        d->inside |= deploy_bit(d, inside[i]);
     for (unsigned i = 0; i < d->count; i++)
         ui_name_step(v->ui, d->rows[i].core.id, d->rows[i].title);
 }
@@ -153,6 +157,8 @@ bool deploy_check(struct deploy *d, bool needs_chart)
     struct template_set *templates = template_set_open(c->templates_dir, &err);
     struct step_ctx ctx = {.config = c, .session = d->session};
     bool ok = templates && steps_render(c, templates, c->facts, &list, &unknown, &err) &&
+              (c->target == TARGET_LOCAL ||
+               steps_render_cc(c, templates, c->facts, &list, &unknown, &err)) &&
               (!needs_chart || kuberay_read_chart(&ctx, &err));
     if (ok && c->templates_dir)
         for (unsigned i = 0; i < d->count; i++)
@@ -178,6 +184,15 @@ step_set deploy_bit(const struct deploy *d, const char *step)
 {
     int i = steps_find(d->rows, d->count, step);
     return i < 0 ? 0 : (step_set)1 << i;
+}
+
+step_set deploy_management(const struct deploy *d)
+{
+    static const char *const ids[] = {"mgmt-net", "mgmt-accounts", "mgmt", "cc-iam", "cc-ready"};
+    step_set all = 0;
+    for (size_t i = 0; i < RD_ARRAY_LEN(ids); i++)
+        all |= deploy_bit(d, ids[i]);
+    return all;
 }
 
 /* ---- Running ---- */
@@ -302,6 +317,8 @@ json_t *deploy_json(const struct deploy *d)
 
 void deploy_say_left_out(struct verb_ctx *v)
 {
+    if (v->config.target != TARGET_LOCAL)
+        return;
     verb_say(
         v, NOTE_INFO,
         "--target local leaves out: GPU worker groups, spilling to a bucket, the accounts' Google "

@@ -22,6 +22,7 @@ struct deploy {
     struct verb_ctx *v;
     const struct step_row *rows;
     unsigned count;
+    step_set inside; /* steps whose objects live in the workload cluster of --target gke */
     bool looking; /* resources are results, not progress */
     struct deploy_resource *resources;
     size_t resource_count;
@@ -38,12 +39,16 @@ void deploy_clear(struct deploy *d);
 bool deploy_check(struct deploy *d, bool needs_chart);
 step_set deploy_all(const struct deploy *d);
 step_set deploy_bit(const struct deploy *d, const char *step); /* 0: the target has no such step */
+/* The steps that serve every deployment of the project; empty for --target local. */
+step_set deploy_management(const struct deploy *d);
 /* Runs the graph; the exit code. The error, if any, was kept for the result. */
 int deploy_run(struct deploy *d, enum phase_goal_kind kind, step_set want, step_set may_start);
 /* {steps: [{id, title, state, reason, elapsed_ms}], resources: [...], writes, facts...}; owned. */
 json_t *deploy_json(const struct deploy *d);
 /* The flags that lead to the same deployment: "--target local --kubeconfig x -c y"; owned. */
 char *deploy_flags(const struct verb_ctx *v);
+/* The steps that the run's time hung on, as "net 42 s, gke 8m, ..."; owned; NULL: too few. */
+char *deploy_critical_path(const struct deploy *d);
 /* Says what --target local leaves out. */
 void deploy_say_left_out(struct verb_ctx *v);
 

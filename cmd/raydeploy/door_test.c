@@ -14,6 +14,8 @@ struct world {
     struct deploy d;
 };
 
+static char *local[] = {"--target", "local"};
+
 static void world_open(struct world *w, int argc, char **argv)
 {
     struct rd_err *err = NULL;
@@ -93,7 +95,7 @@ static void the_trace_marks_the_critical_path(void **state)
     struct world w;
     struct rd_err *err = NULL;
     RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(1 << 20);
-    world_open(&w, 0, NULL);
+    world_open(&w, 2, local);
     fake_run(&w);
     timeline_trace(&w.d, &text);
     RD_AUTOJSON json_t *trace = rd_json_parse(rd_buf_str(&text), text.len, "trace", &err);
@@ -128,7 +130,7 @@ static void json_of_a_run(void **state)
 {
     (void)state;
     struct world w;
-    world_open(&w, 0, NULL);
+    world_open(&w, 2, local);
     fake_run(&w);
     struct phase_note n = {
         .event = NOTE_RESOURCE, .step = "base", .resource = "Namespace/a", .message = "configured"};

@@ -141,16 +141,6 @@ static bool check_words(const struct verb *verb, const struct config *c, struct 
     return false;
 }
 
-/* This version deploys on clusters that are there, and shows what it would deploy on Google Cloud. */
-static bool check_target(const struct verb *verb, const struct config *c, struct rd_err **reterr)
-{
-    if (!verb->needs_deployment || verb->offline || c->target == TARGET_LOCAL)
-        return config_require(c, reterr) || !verb->needs_deployment;
-    rd_fail(reterr, RD_ERR_INPUT, "--target gke is not in this version");
-    rd_err_hint(*reterr, "Use --target local to deploy on the cluster of a kubeconfig.");
-    return false;
-}
-
 static int run_verb(const struct verb *verb, const char *program, int argc, char **argv)
 {
     struct verb_ctx v = {.verb = verb, .program = program, .argc = argc, .argv = argv};
@@ -161,7 +151,7 @@ static int run_verb(const struct verb *verb, const char *program, int argc, char
     int code;
     v.ui = NULL;
     if (check_words(verb, &v.config, &err) &&
-        (!verb->needs_deployment || check_target(verb, &v.config, &err)))
+        (!verb->needs_deployment || config_require(&v.config, &err)))
         v.ui = open_window(verb, &v.config, false, &err);
     if (!v.ui) {
         config_clear(&v.config);

@@ -40,6 +40,21 @@ static step_set critical_path(const struct deploy *d)
     return path;
 }
 
+char *deploy_critical_path(const struct deploy *d)
+{
+    step_set path = critical_path(d);
+    RD_AUTOBUF struct rd_buf b = RD_BUF_INIT(RD_BUF_UNBOUNDED);
+    unsigned n = 0;
+    for (unsigned i = 0; i < d->result.step_count; i++) {
+        char text[32];
+        if (!(path & ((step_set)1 << i)) || d->spans[i].ended_ms - d->spans[i].begun_ms < 10)
+            continue;
+        rd_duration_text(d->spans[i].ended_ms - d->spans[i].begun_ms, text);
+        rd_buf_printf(&b, "%s%s %s", n++ ? ", " : "", d->rows[i].core.id, text);
+    }
+    return n > 1 ? rd_buf_take(&b, NULL) : NULL;
+}
+
 static void html_text(struct rd_buf *out, const char *text)
 {
     RD_AUTOBUF struct rd_buf b = RD_BUF_INIT(RD_BUF_UNBOUNDED);

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 
 static const struct config_verb_flag flags[] = {
+    {"bootstrap", NULL, NULL, false, "make the management cluster first, when it is not there"},
     {"skip-test-job", NULL, NULL, false, "stop before the test job"},
     {"timeline", NULL, "FILE", false, "where the time went: FILE.html or FILE.json"},
     {NULL, NULL, NULL, false, NULL},
@@ -22,11 +23,14 @@ static void say_summary(struct deploy *d)
         verb_say(v, NOTE_INFO, "everything is as wanted: nothing had to change");
     else
         verb_say(v, NOTE_INFO, "%u objects were created or changed", d->result.writes);
+    RD_AUTOFREE char *path = d->result.writes ? deploy_critical_path(d) : NULL;
+    if (path)
+        verb_say(v, NOTE_INFO, "critical path: %s", path);
     if (nodes)
         verb_say(v, NOTE_INFO, "Ray %s runs on %" JSON_INTEGER_FORMAT " nodes: RayCluster %s/%s",
                  version ? version : v->config.ray.version, json_integer_value(nodes), ns,
                  v->config.name);
-    if (head) {
+    if (head && v->config.target == TARGET_LOCAL) {
         RD_AUTOFREE char *access = NULL;
         if (v->config.kubeconfig || v->config.context)
             access = rd_asprintf("%s%s%s%s", v->config.kubeconfig ? " --kubeconfig " : "",
@@ -42,6 +46,31 @@ static void say_summary(struct deploy *d)
     verb_say(v, NOTE_INFO, "to take it all back: raydeploy teardown %s", where);
 }
 
+/* What costs money is asked for on Google Cloud; false: *ret_code is the end of it. */
+static bool may_go_on(struct verb_ctx *v, int *ret_code)
+{
+    *ret_code = 0;
+    if (v->config.yes || v->config.target == TARGET_LOCAL)
+        return true;
+    if (!ui_can_ask()) {
+        struct rd_err *err =
+            rd_err_new(RD_ERR_INPUT, "up asks before it spends money, and nobody can be asked here");
+        rd_err_hint(err, "Add --yes to deploy %s into project %s without being asked; raydeploy plan "
+                         "shows what it would make.",
+                    v->config.name, v->config.project);
+        *ret_code = verb_fail(v, err);
+        return false;
+    }
+    RD_AUTOFREE char *question =
+        rd_asprintf("Deploy %s into project %s, region %s? Google bills what is made until "
+                    "raydeploy teardown.",
+                    v->config.name, v->config.project, v->config.region);
+    if (ui_confirm(question))
+        return true;
+    rd_str_take(&v->result, rd_strdup("nothing was touched"));
+    return false;
+}
+
 static int run(struct verb_ctx *v)
 {
     struct deploy d;
@@ -51,12 +80,13 @@ static int run(struct verb_ctx *v)
         return verb_fail(v, err);
     deploy_init(&d, v);
     int code = rd_err_exit_code(RD_ERR_INPUT);
-    if (deploy_check(&d, true)) {
-        step_set want = deploy_all(&d);
+    if (deploy_check(&d, true) && may_go_on(v, &code)) {
+        step_set want = deploy_all(&d) & ~deploy_bit(&d, "workload-leftovers");
         if (verb_flag(v, "skip-test-job"))
             want &= ~deploy_bit(&d, "job");
         deploy_say_left_out(v);
-        code = deploy_run(&d, GOAL_UP, want, want);
+        step_set may_start = verb_flag(v, "bootstrap") ? want : want & ~deploy_management(&d);
+        code = deploy_run(&d, GOAL_UP, want, may_start);
         if (timeline && timeline_write(&d, timeline, &err)) {
             verb_say(v, NOTE_INFO, "wrote %s", timeline);
         } else if (timeline) {

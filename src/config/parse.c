@@ -8,7 +8,7 @@
 
 /* Flags of the contract whose commands are still to come. */
 static const char *const later_flags[] = {
-    "bootstrap", "management",         "keep",          "scan",        "receipt", "exec-credential",
+    "exec-credential",
     "show-password", NULL,
 };
 

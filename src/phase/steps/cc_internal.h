@@ -59,4 +59,8 @@ void cc_requeue_init(struct k8s_call *k, struct k8s_client *c, const json_t *liv
 void cc_stale_set(struct step_ctx *ctx, const char *title, const json_t *live);
 bool cc_is_stale(struct step_ctx *ctx, const char *title, const json_t *live, uint64_t waited_ms);
 
+/* In which stage of its step's UNDO an object goes: 0 first. */
+#define CC_UNDO_STAGES 4
+unsigned cc_undo_stage(const json_t *object);
+
 #endif

@@ -11,9 +11,7 @@
 
 /* Members before what they are members of, what is in a cluster or network after or before it (reference
  * config-connector 8.2, 8.3). Objects of one stage go together. */
-enum { STAGES = 4 };
-
-static unsigned stage_of(const json_t *object)
+unsigned cc_undo_stage(const json_t *object)
 {
     const char *kind = rd_json_str(object, "kind", NULL);
     if (rd_streq(kind, "IAMPolicyMember"))
@@ -123,7 +121,7 @@ static void start_batch(struct cc_undo *x, struct op *op, bool dry_run)
     x->batch.on_note = on_note;
     x->batch.ctx = x;
     for (size_t i = 0; i < x->list.len; i++)
-        if (dry_run || stage_of(x->list.v[i].json) == x->stage)
+        if (dry_run || cc_undo_stage(x->list.v[i].json) == x->stage)
             k8s_batch_add(&x->batch, x->list.v[i].json);
     k8s_batch_start(&x->batch, op);
 }
@@ -230,9 +228,9 @@ static bool is_orphan(const struct cc_undo *x, size_t i)
 /* The next orphan in the order of the stages. */
 static bool next_orphan(struct cc_undo *x, struct op *op)
 {
-    for (; x->stage < STAGES; x->stage++, x->rest = 0)
+    for (; x->stage < CC_UNDO_STAGES; x->stage++, x->rest = 0)
         for (; x->rest < x->list.len; x->rest++)
-            if (stage_of(x->list.v[x->rest].json) == x->stage && is_orphan(x, x->rest)) {
+            if (cc_undo_stage(x->list.v[x->rest].json) == x->stage && is_orphan(x, x->rest)) {
                 RD_AUTOFREE char *title = cc_google_title(x->list.v[x->rest].json);
                 step_note(x->s, "deleting %s, which has no object any more", title);
                 if (rest_delete(x, op, x->list.v[x->rest].json))
@@ -316,9 +314,9 @@ static void judge_proof(struct cc_undo *x, struct op *op)
 static void next_stage(struct cc_undo *x, struct op *op)
 {
     bool any = false;
-    for (; x->stage < STAGES && !any; x->stage += !any)
+    for (; x->stage < CC_UNDO_STAGES && !any; x->stage += !any)
         for (size_t i = 0; i < x->list.len; i++)
-            any = any || stage_of(x->list.v[i].json) == x->stage;
+            any = any || cc_undo_stage(x->list.v[i].json) == x->stage;
     if (any) {
         x->state = U_STAGE;
         start_batch(x, op, false);

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "k8s/watch.h"
+#include "phase/steps/image.h"
 #include "phase/steps/names.h"
 #include "phase/steps/ray_ready.h"
 #include "phase/steps/set.h"
@@ -26,9 +27,44 @@ static bool may_force(struct step_op *s, const json_t *live, const json_t *confl
 static const struct set_options cluster_set = {
     .render = ray_render, .amend = amend, .may_force = may_force, .skip_judge = true};
 
+/* START: the images first, then the object. */
+struct ray_start_op {
+    struct image_look images;
+    bool asked;
+};
+
+static void start_free(void *priv)
+{
+    struct ray_start_op *x = priv;
+    image_look_clear(&x->images);
+    free(x);
+}
+
+static void start_step(struct op *op)
+{
+    struct step_op *s = container_of(op, struct step_op, op);
+    struct ray_start_op *x = s->priv;
+    struct rd_err *err = NULL;
+    if (op->cancelled) {
+        op_finish(op, NULL);
+    } else if (!x->asked) {
+        x->asked = true;
+        image_look_start(&x->images, op, s->ctx);
+    } else if ((err = op_take_err(&x->images.op))) {
+        step_end_error(s, err);
+    } else {
+        s->priv = NULL;
+        s->free_priv = NULL;
+        start_free(x);
+        set_start(s, NULL, &cluster_set);
+    }
+}
+
 void ray_start(struct step_op *s, struct op *parent)
 {
-    set_start(s, parent, &cluster_set);
+    s->priv = rd_calloc(1, sizeof(struct ray_start_op));
+    s->free_priv = start_free;
+    op_start(&s->op, parent, start_step, "start");
 }
 
 void ray_undo(struct step_op *s, struct op *parent)

@@ -277,7 +277,9 @@ static int by_relation(const struct scan_match *m, enum scan_kind kind, const js
         RD_AUTOFREE char *end = rd_asprintf("/instances/%s", instance);
         const char *source = rd_json_str(r, "sourceInstance", NULL);
         const char *tail = tail_of(m, source);
-        return tail && rd_ends_with(tail, end) && in_region(m, tail + strlen("locations/")) ? OURS : -1;
+        const char *place = tail && rd_starts_with(tail, "locations/") ? tail + strlen("locations/") : "";
+        RD_AUTOFREE char *location = rd_strndup(place, strcspn(place, "/"));
+        return tail && rd_ends_with(tail, end) && in_region(m, location) ? OURS : -1;
     }
     default:
         return -1;

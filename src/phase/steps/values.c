@@ -228,12 +228,11 @@ static json_t *head_env(const struct step_ctx *ctx)
             c->monitoring.prometheus_host ? c->monitoring.prometheus_host : prometheus);
     if (rd_streq(c->ray.auth, "disabled"))
         env_add(ours, "RAY_AUTH_MODE", "disabled");
-    const json_t *bucket = step_fact(ctx, "spill.bucket");
-    const json_t *prefix = step_fact(ctx, "spill.prefix");
+    const char *bucket = json_string_value(step_fact(ctx, "spill.bucket"));
+    const char *prefix = json_string_value(step_fact(ctx, "spill.prefix"));
     if (c->target == TARGET_GKE && c->spill.enabled && bucket && prefix) {
         /* Only uri: any key the storage class does not take is a TypeError that crashes the head. */
-        RD_AUTOFREE char *uri = rd_asprintf("gs://%s/%s", json_string_value(bucket),
-                                            json_string_value(prefix));
+        RD_AUTOFREE char *uri = rd_asprintf("gs://%s/%s", bucket, prefix);
         RD_AUTOJSON json_t *spill = rd_json_pack("{s:s, s:{s:s}}", "type", "smart_open", "params",
                                                  "uri", uri);
         RD_AUTOFREE char *text = rd_json_dump(spill);
@@ -336,6 +335,14 @@ static bool fill_cluster(const struct step_ctx *ctx, struct template_values *v,
     json_t *pod = template_fragment(ctx->templates, "workloads/head-pod.yaml", v, reterr);
     if (!pod)
         return false;
+    if (c->target == TARGET_GKE && c->filestore.enabled) {
+        json_t *init = template_fragment(ctx->templates, "workloads/volume-init.yaml", v, reterr);
+        if (!init) {
+            json_decref(pod);
+            return false;
+        }
+        json_object_set_new(pod, "initContainers", rd_json_pack("[o]", init));
+    }
     SET("head_pod", pod);
     RD_AUTOJSON json_t *groups = json_array();
     size_t i;
@@ -401,10 +408,13 @@ bool values_fill(const struct step_ctx *ctx, struct template_values *v, struct r
     SET_STR("head_account", head);
     SET_STR("worker_account", worker);
     SET_STR("claim", claim);
+    /* The name decides the address, so nobody has to wait until the account is there. */
     json_t *annotations = json_object();
-    const json_t *email = step_fact(ctx, "ray.email");
-    if (c->target == TARGET_GKE && email)
-        json_object_set(annotations, "iam.gke.io/gcp-service-account", (json_t *)email);
+    if (c->target == TARGET_GKE) {
+        RD_AUTOFREE char *account = cc_ray_account(c);
+        RD_AUTOFREE char *email = cc_account_email(c, account);
+        json_object_set_new(annotations, "iam.gke.io/gcp-service-account", json_string(email));
+    }
     SET("account_annotations", annotations);
     json_t *hard = values_quota(c, reterr);
     if (!hard)
@@ -434,9 +444,9 @@ bool values_fill(const struct step_ctx *ctx, struct template_values *v, struct r
                                  ? rd_strdup("1Gi")
                                  : rd_asprintf("%" JSON_INTEGER_FORMAT "Gi", c->filestore.capacity_gb);
     SET_STR("volume_size", size);
-    const json_t *ip = step_fact(ctx, "filestore.ip");
+    const char *ip = json_string_value(step_fact(ctx, "filestore.ip"));
     if (ip || ctx->going_down) {
-        SET("filestore_ip", ip ? json_incref((json_t *)ip) : json_string("192.0.2.1"));
+        SET("filestore_ip", json_string(ip ? ip : "192.0.2.1"));
         SET_STR("filestore_path", "/" CC_FILESTORE_SHARE);
     }
     return fill_cluster(ctx, v, reterr);
