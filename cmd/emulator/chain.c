@@ -26,6 +26,15 @@ void emu_chain_add(struct emu *e, const char *name, uint64_t ms, const char *con
     json_object_set_new(e->chain, name, entry);
 }
 
+void emu_chain_extend(struct emu *e, const char *name, uint64_t ms)
+{
+    json_t *entry = json_object_get(e->chain, name);
+    static const char *const keys[] = {"ms", "end_ms"};
+    for (size_t i = 0; entry != NULL && i < 2; i++)
+        json_object_set_new(entry, keys[i],
+                            json_integer(rd_json_path_int(entry, keys[i], 0) + (json_int_t)ms));
+}
+
 /* All resources of that name as text; "" when there is none. Owned. */
 static char *resource_text(struct emu *e, const char *name)
 {

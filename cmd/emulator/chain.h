@@ -12,6 +12,8 @@ void emu_chain_add(struct emu *e, const char *name, uint64_t ms, const char *con
 /* The same, with the needs read off the resource: everything added before whose name its JSON holds
  * or that it lies in, and the APIs ("services"). */
 void emu_chain_add_resource(struct emu *e, const char *name, uint64_t ms);
+/* What `name` stands for took ms more before others could use it; nothing if it was never added. */
+void emu_chain_extend(struct emu *e, const char *name, uint64_t ms);
 /* Owned: {"ms": N, "steps": [{"name", "ms"}, ...]}, first to last. */
 json_t *emu_chain_longest(const struct emu *e);
 

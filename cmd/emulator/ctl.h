@@ -13,6 +13,8 @@ void ctl_workload_start(struct kube_cluster *c);
 /* addonsConfig.configConnectorConfig.enabled became true, or the operator was installed by hand: CRDs,
  * webhooks, controllers; ConfigConnector(Context) and every kind of templates/cc. Once per cluster. */
 void ctl_connector_start(struct kube_cluster *c, const char *version);
+/* From the start of every cluster: notices an operator that somebody applies. */
+void ctl_connector_watch(struct kube_cluster *c);
 /* The nodes of the cluster, as gke.h's hook hands them over. */
 void ctl_nodes_set(struct kube_cluster *c, const json_t *cluster, const json_t *instances);
 
