@@ -195,6 +195,14 @@ step_set deploy_management(const struct deploy *d)
     return all;
 }
 
+step_set deploy_closure(const struct deploy *d, step_set want)
+{
+    struct phase_step_def defs[PHASE_STEPS_MAX];
+    for (unsigned i = 0; i < d->count; i++)
+        defs[i] = d->rows[i].core;
+    return phase_closure(defs, d->count, want);
+}
+
 /* ---- Running ---- */
 
 static void on_tick(void *ctx, uint64_t now_ms)
@@ -227,10 +235,13 @@ int deploy_run(struct deploy *d, enum phase_goal_kind kind, step_set want, step_
         .on_hangup = on_hangup,
         .ctx = d,
         .no_lock = kind == GOAL_LOOK,
+        .no_lease = d->no_lease,
         /* check and plan compare with what is wanted; status only asks what is there. */
         .dry_run = kind == GOAL_LOOK && strcmp(d->v->verb->name, "status") != 0,
         .session = d->session,
     };
+    json_object_set_new(d->session, "bootstrap",
+                        json_boolean(may_start & deploy_bit(d, "mgmt")));
     drive_run(d->v->loop, &o, &d->result);
     for (unsigned i = 0; i < d->count; i++) /* what was cut off ended now */
         if (d->spans[i].begun_ms && !d->spans[i].ended_ms)

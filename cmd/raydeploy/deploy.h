@@ -24,6 +24,7 @@ struct deploy {
     unsigned count;
     step_set inside; /* steps whose objects live in the workload cluster of --target gke */
     bool looking; /* resources are results, not progress */
+    bool no_lease; /* drive_options.no_lease */
     struct deploy_resource *resources;
     size_t resource_count;
     struct deploy_span spans[PHASE_STEPS_MAX];
@@ -41,6 +42,8 @@ step_set deploy_all(const struct deploy *d);
 step_set deploy_bit(const struct deploy *d, const char *step); /* 0: the target has no such step */
 /* The steps that serve every deployment of the project; empty for --target local. */
 step_set deploy_management(const struct deploy *d);
+/* These steps and all that they need. */
+step_set deploy_closure(const struct deploy *d, step_set want);
 /* Runs the graph; the exit code. The error, if any, was kept for the result. */
 int deploy_run(struct deploy *d, enum phase_goal_kind kind, step_set want, step_set may_start);
 /* {steps: [{id, title, state, reason, elapsed_ms}], resources: [...], writes, facts...}; owned. */

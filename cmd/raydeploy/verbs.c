@@ -2,7 +2,8 @@
 #include "verb.h"
 
 const struct verb *const verbs[] = {
-    &verb_init,   &verb_check,    &verb_plan,       &verb_up,           &verb_test_job,
+    &verb_init,   &verb_check,    &verb_bootstrap,  &verb_plan,         &verb_up,
+    &verb_test_job, &verb_credentials,
     &verb_status, &verb_teardown, &verb_render,     &verb_apply,        &verb_delete,
     &verb_diff,   &verb_wait,     &verb_explain,    &verb_port_forward, &verb_lint,
     &verb_job,
@@ -10,7 +11,7 @@ const struct verb *const verbs[] = {
 };
 
 const char *const verbs_later[] = {
-    "bootstrap", "credentials", "dashboard", "grafana", "monitoring", "local", NULL,
+    "dashboard", "grafana", "monitoring", "local", NULL,
 };
 
 const struct verb *verb_find(const char *name)

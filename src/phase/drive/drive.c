@@ -124,7 +124,7 @@ void drive_run(struct loop *l, const struct drive_options *o, struct drive_resul
         let_go(d);
         return;
     }
-    if (!o->no_lock) {
+    if (!o->no_lock && !o->no_lease) {
         lock_init(&d->lock, &d->hall.ctx);
         d->guarded = true;
     }

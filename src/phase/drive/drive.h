@@ -16,6 +16,7 @@ struct drive_options {
     void (*on_hangup)(void *ctx);  /* HUP or closed terminal: the display ends */
     void *ctx;
     bool no_lock;                  /* looking only: no journal, no lock */
+    bool no_lease;                 /* the lock of this machine only: what is made has fixed names */
     bool dry_run;                  /* step_ctx.dry_run */
     json_t *session;               /* step_ctx.session: an object; borrowed */
     const char *resume_command;    /* printed after a stop or failure */

@@ -147,6 +147,7 @@ static void looked(struct cc_iam *x, struct op *op)
     struct step_op *s = x->s;
     bool quiet = may_not_look(x);
     bool no_account = x->identity.fault.situation == GCP_ABSENT;
+    bool off = mgmt_api_off(&x->account) || mgmt_api_off(&x->roles) || mgmt_api_off(&x->identity);
     struct rd_err *first = op_take_err(&x->account.op);
     struct rd_err *second = op_take_err(&x->roles.op), *third = op_take_err(&x->identity.op);
     if (no_account) { /* its policy is gone with it */
@@ -155,7 +156,10 @@ static void looked(struct cc_iam *x, struct op *op)
     }
     rd_err_keep(&first, &second);
     rd_err_keep(&first, &third);
-    if (first && quiet) {
+    if (first && off && s->verb == VERB_LOOK) {
+        rd_err_free(first);
+        mgmt_end_absent(s, "no roles have been given yet");
+    } else if (first && quiet) {
         rd_err_free(first);
         step_end(s, FOUND_READY, "roles may not be read; they are as bootstrap left them");
     } else if (first) {
