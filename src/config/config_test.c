@@ -192,7 +192,7 @@ static void bad_flags(void **state)
         const char *line, *part;
     } rows[] = {
         {"--regoin x", "did you mean --region?"},
-        {"--show-password", "--show-password is not in this version"},
+        {"--exec-credential", "--exec-credential is not in this version"},
         {"--exitcode", "did you mean --exit-code?"},
         {"--zzzzzzzzzzzz", "unknown flag --zzzzzzzzzzzz"},
         {"-Z", "unknown flag -Z"},

@@ -8,8 +8,7 @@
 
 /* Flags of the contract whose commands are still to come. */
 static const char *const later_flags[] = {
-    "exec-credential",
-    "show-password", NULL,
+    "exec-credential", NULL,
 };
 
 struct parse {
