@@ -216,8 +216,18 @@ static void conn_push(struct conn *c)
                 rd_buf_append(&c->replay, c->from_local.data, c->from_local.len);
             }
         }
-        rd_buf_append(&c->stream.out, c->from_local.data, c->from_local.len);
-        rd_buf_reset(&c->from_local);
+        if (c->stream.out.len == 0) { /* both have room for what the other holds */
+            struct rd_buf swap = c->stream.out;
+            c->stream.out.data = c->from_local.data;
+            c->stream.out.len = c->from_local.len;
+            c->stream.out.cap = c->from_local.cap;
+            c->from_local.data = swap.data;
+            c->from_local.len = swap.len;
+            c->from_local.cap = swap.cap;
+        } else {
+            rd_buf_append(&c->stream.out, c->from_local.data, c->from_local.len);
+            rd_buf_reset(&c->from_local);
+        }
         k8s_stream_kick(&c->stream);
     }
     if (!c->reading && !c->local_eof && !c->local_broken && c->from_local.len < CONN_QUEUE_MAX)

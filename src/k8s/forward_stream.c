@@ -86,7 +86,9 @@ static struct rd_err *channel_error(const struct k8s_stream *s, const struct rd_
 static void stream_send(struct k8s_stream *s)
 {
     struct stream_priv *p = s->priv;
-    size_t used = 0;
+    size_t used = 0, room = k8s_ws_room(&p->ws);
+    if (room < WS_SEND_QUEUE_MAX / 2 && room < s->out.len)
+        return; /* by large pieces: what stays behind is moved each time */
     while (used < s->out.len) {
         size_t n = s->out.len - used;
         if (n > CHANNEL_PAYLOAD_MAX)

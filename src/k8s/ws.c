@@ -397,13 +397,9 @@ void k8s_ws_send(struct k8s_ws *w, unsigned char channel, const void *data, size
 {
     RD_ASSERT(w->open);
     RD_ASSERT(!w->want_close);
-    RD_AUTOFREE uint8_t *message = rd_malloc(len + 1);
-    message[0] = channel;
-    memcpy(message + 1, data, len);
-    const struct wslay_event_msg m = {
-        .opcode = WSLAY_BINARY_FRAME, .msg = message, .msg_length = len + 1};
-    /* Refused only once the peer's Close came; the step finds that by itself. */
-    (void)wslay_event_queue_msg(w->frames, &m);
+    if (wslay_event_get_close_received(w->frames))
+        return; /* nobody listens any more; the step finds that by itself */
+    ws_frame_write(w, channel, data, len);
     op_wake(&w->op);
 }
 
