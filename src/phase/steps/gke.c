@@ -39,7 +39,7 @@ static void put_rows(struct step_row *rows)
 {
     const struct step_row all[ROWS] = {
         [PREFLIGHT] = {.core = {.id = "preflight", .limit_ms = MINUTES(2), .look_only = true},
-                       .title = "credentials, project, permissions",
+                       .title = "project and permissions",
                        .verbs = {[VERB_LOOK] = preflight_look}},
         [APIS] = {.core = {.id = "apis",
                            .needs = NEED(PREFLIGHT),
@@ -52,7 +52,7 @@ static void put_rows(struct step_row *rows)
                             .limit_ms = MINUTES(2),
                             .look_only = true,
                             .no_last_look = true},
-                   .title = "quota",
+                   .title = "zones, quota, names",
                    .verbs = {[VERB_LOOK] = quota_look}},
         [MGMT_NET] = {.core = {.id = "mgmt-net",
                                .needs = NEED(QUOTA),

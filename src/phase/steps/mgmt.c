@@ -271,7 +271,7 @@ static void on_progress(struct gcp_lro *l, const json_t *operation)
         step_note(x->s, "GKE: %s", stage);
 }
 
-/* Of a failed operation; NULL: it did not fail. */
+/* Of a failed operation; NULL: it did not fail. What is done is done: it does not pass by itself. */
 static struct rd_err *failure_of(const json_t *operation)
 {
     struct gcp_fault fault = {0};
@@ -279,6 +279,11 @@ static struct rd_err *failure_of(const json_t *operation)
     if (operation)
         (void)gcp_lro_done(GCP_CONTAINER, operation, "create cluster " MGMT_CLUSTER, &fault, &err);
     gcp_fault_clear(&fault);
+    if (err && rd_err_transient(err->kind))
+        err->kind = RD_ERR_FAILED;
+    if (err && !err->hint)
+        rd_err_hint(err, "Once the cause is gone, run the same command again: what is left of it is "
+                         "deleted and made anew.");
     return err;
 }
 
@@ -328,7 +333,11 @@ static void watch_listed(struct mgmt *x, struct op *op)
 
 static void waited(struct mgmt *x, struct op *op)
 {
-    struct rd_err *err = op_take_err(&x->lro.op);
+    struct rd_err *err = op_take_err(&x->lro.op), *failure = failure_of(x->lro.operation);
+    if (failure) {
+        rd_err_free(err);
+        err = failure;
+    }
     if (err && !rd_err_transient(err->kind)) {
         step_end_error(x->s, err);
         return;

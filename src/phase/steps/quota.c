@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "phase/steps/cc.h"
 #include "phase/steps/quota_plan.h"
+#include "phase/steps/render.h"
 #include "phase/steps/vacancy.h"
 
 #include <stdlib.h>
@@ -314,8 +315,16 @@ static void judge_zone_names(struct quota *x)
 
 /* ---- The machine ---- */
 
+/* Looking only, before the APIs are on: the stand-ins of `render` let the other steps say what they
+ * would make. */
 static void end_unknown(struct quota *x)
 {
+    static const char *const facts[] = {"region.zones", "gpu.zones"};
+    for (size_t i = 0; i < RD_ARRAY_LEN(facts); i++)
+        step_publish(x->s, facts[i], steps_stand_in(facts[i]));
+    if (x->strict)
+        google_on_warning(x->s->ctx, "zones, quotas and names can be looked at only once the APIs "
+                                     "are on; raydeploy bootstrap does so before it makes anything");
     step_end(x->s, FOUND_READY, "unknown until the APIs are on");
 }
 
@@ -324,7 +333,8 @@ static void zones_known(struct quota *x, struct op *op)
     struct step_op *s = x->s;
     const struct config *c = s->ctx->config;
     struct rd_err *err = op_take_err(&x->zones.op);
-    if (err && (mgmt_api_off(&x->zones.call) || !x->strict)) {
+    bool looking = s->ctx->dry_run || !x->strict;
+    if (err && looking && (mgmt_api_off(&x->zones.call) || !x->strict)) {
         rd_err_free(err);
         end_unknown(x);
         return;
