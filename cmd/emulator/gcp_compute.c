@@ -33,7 +33,7 @@ static const struct collection collections[] = {
     {"forwardingRules", "compute#forwardingRule", REGION, "CpForwardingRule", 20000, 20000, NULL},
     {"globalForwardingRules", "compute#forwardingRule", GLOBAL, "CpForwardingRule", 20000, 20000,
      NULL},
-    {"targetPools", "compute#targetPool", REGION, NULL, 10000, 10000, NULL},
+    {"targetPools", "compute#targetPool", REGION, "CpTargetPool", 10000, 10000, NULL},
     {"targetHttpProxies", "compute#targetHttpProxy", GLOBAL, NULL, 10000, 10000, NULL},
     {"targetHttpsProxies", "compute#targetHttpsProxy", GLOBAL, NULL, 10000, 10000, NULL},
     {"urlMaps", "compute#urlMap", GLOBAL, NULL, 10000, 10000, NULL},
@@ -45,22 +45,35 @@ static const struct collection collections[] = {
     {"disks", "compute#disk", ZONE, "CpDisk", 10000, 10000, NULL},
     {"instances", "compute#instance", ZONE, NULL, 30000, 45000, NULL},
     {"instanceGroups", "compute#instanceGroup", ZONE, NULL, 5000, 5000, NULL},
-    {"instanceGroupManagers", "compute#instanceGroupManager", ZONE, NULL, 5000, 5000, NULL},
+    {"instanceGroupManagers", "compute#instanceGroupManager", ZONE, "CpInstanceGroupManager", 5000,
+     5000, NULL},
+    {"regionInstanceGroupManagers", "compute#instanceGroupManager", REGION,
+     "CpInstanceGroupManager", 5000, 5000, NULL},
     {"instanceTemplates", "compute#instanceTemplate", GLOBAL, NULL, 5000, 5000, NULL},
     {"snapshots", "compute#snapshot", GLOBAL, "CpSnapshot", 20000, 10000, NULL},
 };
 
+/* What exists in several scopes has the same word in each. */
+static const char *word_of(const struct collection *k)
+{
+    static const struct {
+        const char *name, *word;
+    } shared[] = {
+        {"globalAddresses", "addresses"},
+        {"globalForwardingRules", "forwardingRules"},
+        {"regionInstanceGroupManagers", "instanceGroupManagers"},
+    };
+    for (size_t i = 0; i < RD_ARRAY_LEN(shared); i++)
+        if (rd_streq(k->name, shared[i].name))
+            return shared[i].word;
+    return k->name;
+}
+
 static const struct collection *collection_find(const char *name, enum scope scope)
 {
-    /* "addresses" and "forwardingRules" exist globally too, under the same word. */
     for (size_t i = 0; i < RD_ARRAY_LEN(collections); i++) {
         const struct collection *k = &collections[i];
-        const char *word = k->name;
-        if (scope == GLOBAL && rd_streq(word, "globalAddresses"))
-            word = "addresses";
-        if (scope == GLOBAL && rd_streq(word, "globalForwardingRules"))
-            word = "forwardingRules";
-        if (k->scope == scope && rd_streq(word, name))
+        if (k->scope == scope && rd_streq(word_of(k), name))
             return k;
     }
     return NULL;
@@ -367,10 +380,8 @@ static void get_aggregated(struct gcp_call *c)
 {
     const char *word = c->params.v[1];
     const struct collection *k = NULL;
-    for (enum scope s = REGION; s <= ZONE && k == NULL; s++)
+    for (enum scope s = GLOBAL; s <= ZONE && k == NULL; s++)
         k = collection_find(word, s);
-    if (k == NULL)
-        k = collection_find(word, GLOBAL);
     if (k == NULL) {
         gcp_fail_old(c, 404, "notFound", "The requested URL was not found on this server.");
         return;
@@ -379,8 +390,14 @@ static void get_aggregated(struct gcp_call *c)
     RD_AUTOFREE char *project = rd_asprintf("projects/%s", c->emu->project);
     if (!gcp_permit(c, permission, project))
         return;
-    RD_AUTOFREE char *kind = kind_key(k);
-    RD_AUTOJSON json_t *all = matching(c, kind, NULL);
+    RD_AUTOJSON json_t *all = json_array();
+    for (enum scope s = GLOBAL; s <= ZONE; s++) {
+        const struct collection *of = collection_find(word, s);
+        RD_AUTOFREE char *kind = of == NULL ? NULL : kind_key(of);
+        RD_AUTOJSON json_t *some = of == NULL ? NULL : matching(c, kind, NULL);
+        if (some != NULL)
+            json_array_extend(all, some);
+    }
     json_t *scopes = json_object();
     size_t i;
     json_t *o;

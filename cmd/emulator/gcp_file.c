@@ -1,6 +1,7 @@
 /* Filestore v1. */
 #include "ops.h"
 
+#include "gcp_backup.h"
 #include "place.h"
 #include "quota.h"
 
@@ -301,6 +302,11 @@ static const struct gcp_route routes[] = {
     {"GET", L "/instances/{}", get, "file.instances.get", NULL, NULL},
     {"PATCH", L "/instances/{}", update, "file.instances.update", "FsInstance", "updateMask"},
     {"DELETE", L "/instances/{}", remove_one, "file.instances.delete", NULL, "force"},
+    {"POST", L "/backups", gcp_backup_create, "file.backups.create", "FsBackup", "backupId"},
+    {"GET", L "/backups", gcp_backup_list, "file.backups.list", NULL,
+     "pageSize pageToken filter orderBy"},
+    {"GET", L "/backups/{}", gcp_backup_get, "file.backups.get", NULL, NULL},
+    {"DELETE", L "/backups/{}", gcp_backup_delete, "file.backups.delete", NULL, NULL},
     {"GET", L "/operations/{}", gcp_longrunning_get, "file.operations.get", NULL, NULL},
     {"POST", B "/instances", create, "file.instances.create", "FsInstance", "instanceId"},
     {"GET", B "/instances/{}", get, "file.instances.get", NULL, NULL},

@@ -239,6 +239,14 @@ const char *const schema_types[] = {
     "sourceSnapshotSchedulePolicy:s sourceSnapshotSchedulePolicyId:s "
     "status:'CREATING|DELETING|FAILED|READY|UPLOADING' storageBytes:l "
     "storageBytesStatus:'UPDATING|UP_TO_DATE' storageLocations:[s]}",
+    "CpNamedPort{name:s port:i}",
+    "CpInstanceGroupManager{baseInstanceName:s creationTimestamp:s description:s fingerprint:s "
+    "id:l instanceGroup:s instanceTemplate:s kind:s listManagedInstancesResults:'PAGELESS|"
+    "PAGINATED' name:s namedPorts:[CpNamedPort] region:s selfLink:s targetPools:[s] targetSize:i "
+    "zone:s}",
+    "CpTargetPool{backupPool:s creationTimestamp:s description:s failoverRatio:s healthChecks:[s] "
+    "id:l instances:[s] kind:s name:s region:s securityPolicy:s selfLink:s "
+    "sessionAffinity:'CLIENT_IP|CLIENT_IP_PORT_PROTO|CLIENT_IP_PROTO|NONE'}",
     "CpSubnetworkLogConfig{aggregationInterval:'INTERVAL_10_MIN|INTERVAL_15_MIN|"
     "INTERVAL_1_MIN|INTERVAL_30_SEC|INTERVAL_5_MIN|INTERVAL_5_SEC' enable:b filterExpr:s "
     "flowSampling:n metadata:'CUSTOM_METADATA|EXCLUDE_ALL_METADATA|INCLUDE_ALL_METADATA' "
@@ -749,6 +757,12 @@ const char *const schema_types[] = {
     "sourceBackup:s}",
     "FsFixedIOPS{maxIops:l}",
     "FsIOPSPerTB{maxIopsPerTb:l}",
+    "FsBackup{capacityGb:l createTime:s description:s downloadBytes:l "
+    "fileSystemProtocol:'FILE_PROTOCOL_UNSPECIFIED|NFS_V3|NFS_V4_1' kmsKey:s labels:m name:s "
+    "satisfiesPzi:b satisfiesPzs:b sourceFileShare:s sourceInstance:s "
+    "sourceInstanceTier:'BASIC_HDD|BASIC_SSD|ENTERPRISE|HIGH_SCALE_SSD|PREMIUM|REGIONAL|STANDARD|"
+    "TIER_UNSPECIFIED|ZONAL' state:'CREATING|DELETING|FINALIZING|INVALID|READY|STATE_UNSPECIFIED' "
+    "storageBytes:l tags:m}",
     "FsInstance{createTime:s customPerformanceSupported:b deletionProtectionEnabled:b "
     "deletionProtectionReason:s description:s directoryServices:FsDirectoryServicesConfig "
     "etag:s fileShares:[FsFileShareConfig] kmsKeyName:s labels:m name:s "
