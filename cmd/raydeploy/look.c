@@ -106,6 +106,15 @@ const struct verb verb_status = {
 
 /* ---- check ---- */
 
+/* The management cluster, or what it stands on, is yet to be made. */
+static bool lacks_management(const struct deploy *d)
+{
+    for (unsigned i = 0; i < d->result.step_count; i++)
+        if ((deploy_management(d) >> i & 1) && is_absent(&d->result.steps[i]))
+            return true;
+    return false;
+}
+
 static int run_check(struct verb_ctx *v)
 {
     struct deploy d;
@@ -131,9 +140,13 @@ static int run_check(struct verb_ctx *v)
                 rd_buf_putc(&text, '\n');
             }
             if (code == 0)
-                rd_buf_puts(&text,
-                            "PASS the configuration, the cluster and what is there already allow "
-                            "`raydeploy up`\n");
+                rd_buf_printf(&text,
+                              "PASS the configuration, the %s and what is there already allow "
+                              "`raydeploy %s`\n",
+                              v->config.target == TARGET_LOCAL ? "cluster" : "project",
+                              lacks_management(&d) ? "bootstrap`, which comes first, and then "
+                                                     "`raydeploy up"
+                                                   : "up");
             else if (problems == 0)
                 rd_buf_puts(&text, "FAIL not everything could be looked at\n");
             verb_print(v, &text);

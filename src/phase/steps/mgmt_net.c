@@ -78,7 +78,9 @@ static void look_end(struct mgmt_net *x)
         return;
     }
     if (!network) {
-        mgmt_end_absent(s, "network %s is not there", MGMT_NETWORK);
+        mgmt_end_absent(s, "%snetwork %s is not there",
+                        cluster ? "" : "there is no management cluster " MGMT_CLUSTER "; ",
+                        MGMT_NETWORK);
         return;
     }
     s->verdict.ours = mgmt_is_ours(network);

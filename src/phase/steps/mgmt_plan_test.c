@@ -6,6 +6,7 @@
 #include "phase/steps/quota_plan.h"
 
 #include "base/alloc.h"
+#include "base/file.h"
 
 #include <string.h>
 
@@ -166,6 +167,29 @@ static void permissions(void **state)
     rd_err_free(err);
 }
 
+/* docs/permissions.md names each of them, with its role and for what. */
+static void permissions_are_documented(void **state)
+{
+    (void)state;
+    struct rd_buf b RD_AUTOBUF = RD_BUF_INIT(1 << 20);
+    struct rd_err *err = NULL;
+    if (!rd_file_read(RD_SOURCE_DIR "/docs/permissions.md", 1 << 20, &b, &err))
+        fail_msg("%s", err->message);
+    size_t n = 0;
+    for (; mgmt_permissions[n].name; n++) {
+        const struct mgmt_permission *p = &mgmt_permissions[n];
+        RD_AUTOFREE char *row = rd_asprintf("| `%s` | `%s` | %s | %s |", p->name, p->role,
+                                            p->purpose & MGMT_FOR_UP ? "x" : "",
+                                            p->purpose & MGMT_FOR_BOOTSTRAP ? "x" : "");
+        if (!strstr(rd_buf_str(&b), row))
+            fail_msg("docs/permissions.md has no row %s", row);
+    }
+    size_t rows = 0;
+    for (const char *at = rd_buf_str(&b); (at = strstr(at, "` | `roles/")); at++)
+        rows++;
+    rd_check_int("rows", (long long)rows, (long long)n);
+}
+
 static void roles(void **state)
 {
     (void)state;
@@ -290,6 +314,7 @@ int main(void)
         cmocka_unit_test(machines),       cmocka_unit_test(quota_of_nothing_yet),
         cmocka_unit_test(quota_of_what_is_there), cmocka_unit_test(judging),
         cmocka_unit_test(filestore_use),  cmocka_unit_test(permissions),
+        cmocka_unit_test(permissions_are_documented),
         cmocka_unit_test(roles),          cmocka_unit_test(cluster_that_is_there),
         cmocka_unit_test(operations),     cmocka_unit_test(all_findings),
         cmocka_unit_test(health),
