@@ -59,13 +59,41 @@ static void read_faults(struct app *a)
     fflush(stdout);
 }
 
+/* The settings of DIR/settings, one a line, in place of those there are; no file: they stay. */
+static void read_settings(struct app *a)
+{
+    RD_AUTOFREE char *path = rd_path_join(a->emu.dir, "settings");
+    RD_AUTOERR struct rd_err *err = NULL;
+    RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(FAULTS_MAX);
+    struct rd_strv lines = {NULL, 0};
+    if (access(path, F_OK) != 0)
+        return;
+    bool ok = rd_file_read(path, FAULTS_MAX, &text, &err);
+    if (ok)
+        rd_strv_split(&lines, rd_buf_str(&text), "\n");
+    struct rd_strv before = a->emu.settings;
+    a->emu.settings = (struct rd_strv){NULL, 0};
+    for (size_t i = 0; ok && i < lines.len; i++)
+        ok = emu_setting_add(&a->emu, lines.v[i], &err);
+    rd_strv_clear(&lines);
+    if (!ok) {
+        fprintf(stderr, "raydeploy-emulator: %s\n", err->message);
+        rd_strv_clear(&a->emu.settings);
+        a->emu.settings = before;
+        return;
+    }
+    rd_strv_clear(&before);
+    printf("settings %zu\n", a->emu.settings.len);
+    fflush(stdout);
+}
+
 static void on_signal(uv_signal_t *handle, int signum)
 {
     struct app *a = handle->data;
     if (signum == SIGUSR1)
         write_state(a);
     else if (signum == SIGUSR2)
-        read_faults(a);
+        read_settings(a), read_faults(a);
     else
         uv_stop(&a->loop);
 }

@@ -32,6 +32,8 @@ static struct {
     int interrupt_at;
     bool stubborn; /* a hanging START; the second signal cuts it off */
     bool held, lose_lock, no_home;
+    int homeless_at; /* when this step is looked at or undone, the lock's home is gone; -1 */
+    enum phase_verb homeless_verb;
     unsigned puts, removed, released;
     json_t *mirror;
     char *story;
@@ -76,6 +78,8 @@ static bool on_disk(const char *id, const char *verb)
 static void toy_end(struct step_op *s)
 {
     int i = index_of(s);
+    if (world.homeless_at == i && world.homeless_verb == s->verb)
+        s->ctx->lockless = true;
     switch (s->verb) {
     case VERB_LOOK:
         s->verdict.ours = world.ours[i];
@@ -426,11 +430,42 @@ static void test_no_place_for_the_lock_is_our_bug(void **state)
     drive_result_clear(&r);
 }
 
+/* Its cluster is not there: the lock of this machine has to do. */
+static void test_no_home_for_the_lock_and_known_to_be(void **state)
+{
+    (void)state;
+    world.no_home = true;
+    world.held = true; /* as far as the toys are concerned */
+    world.homeless_at = PRE;
+    world.homeless_verb = VERB_LOOK;
+    world.exists[NET] = world.ours[NET] = true;
+    struct drive_result r = run(GOAL_DOWN);
+    EXPECT_STORY("look pre, look net, look app, undo net");
+    assert_int_equal(r.exit_code, 0);
+    assert_int_equal(world.released, 0);
+    drive_result_clear(&r);
+}
+
+/* Undoing the cluster takes the lock away with it, and is not a loss. */
+static void test_the_home_of_the_lock_goes(void **state)
+{
+    (void)state;
+    world.homeless_at = APP;
+    world.homeless_verb = VERB_UNDO;
+    world.exists[NET] = world.ours[NET] = world.exists[APP] = world.ours[APP] = true;
+    struct drive_result r = run(GOAL_DOWN);
+    EXPECT_STORY("look pre, lock, look net, look app, undo app, undo net");
+    assert_int_equal(r.exit_code, 0);
+    assert_int_equal(r.steps[NET].state, STEP_GONE);
+    assert_int_equal(world.removed, 0);
+    drive_result_clear(&r);
+}
+
 static int begin(void **state)
 {
     (void)state;
     memset(&world, 0, sizeof world);
-    world.fail_start = world.hang = world.interrupt_at = -1;
+    world.fail_start = world.hang = world.interrupt_at = world.homeless_at = -1;
     world.exists[PRE] = true;
     world.dir = rd_strdup("/tmp/raydeploy-hall-XXXXXX");
     return mkdtemp(world.dir) == NULL;
@@ -458,6 +493,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_second_signal_ends_at_once, begin, end),
         cmocka_unit_test_setup_teardown(test_no_place_for_the_lock_is_our_bug, begin, end),
         cmocka_unit_test_setup_teardown(test_lost_lock_ends_the_run, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_home_for_the_lock_and_known_to_be, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_home_of_the_lock_goes, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
