@@ -33,6 +33,7 @@ static void forget(struct proof *p)
 void proof_clear(struct proof *p)
 {
     forget(p);
+    rd_err_freep(&p->pause.op.err);
     gcp_client_free(p->ctx.gcp);
     p->ctx.gcp = NULL;
     json_decref(p->ctx.facts);

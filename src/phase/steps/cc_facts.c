@@ -91,7 +91,7 @@ static void read_cluster(struct cc_facts *f)
         return;
     }
     step_publish(s, "gke.endpoint", json_string(e.server));
-    step_publish(s, "gke.ca", e.ca_pem ? json_string(e.ca_pem) : json_null());
+    step_publish(s, "gke.ca", google_ca_fact(e.ca_pem));
     gcp_endpoint_clear(&e);
     if (!s->ctx->workload && !google_connect_workload(s->ctx, &err)) {
         op_finish(&f->op, err);

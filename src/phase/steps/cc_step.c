@@ -208,7 +208,10 @@ static void look_end(struct cc_op *x, struct op *op)
         const char *title;
         json_t *live;
         json_object_foreach (x->live, title, live) {
-            s->verdict.drifted = s->verdict.drifted || is_failed(live);
+            if (is_failed(live)) {
+                s->verdict.drifted = true;
+                cc_stale_set(s->ctx, title, live);
+            }
         }
     }
     if (!needs_facts(x)) {
@@ -237,6 +240,12 @@ static void facts_end(struct cc_op *x, struct op *op)
 
 /* ---- START: what had failed is tried again at once ---- */
 
+/* It says what it said before this START: not an answer to what was just applied. */
+static bool had_failed(struct step_ctx *ctx, const char *title, const json_t *live)
+{
+    return is_failed(live) && cc_is_stale(ctx, title, live, 0);
+}
+
 /* Where nothing had failed and nothing was changed either, something is gone at Google: all are given
  * another look, because only Config Connector knows what hangs on what. */
 static bool start_requeue(struct cc_op *x, struct op *op)
@@ -246,16 +255,15 @@ static bool start_requeue(struct cc_op *x, struct op *op)
     const char *title;
     json_t *live;
     json_object_foreach (x->live, title, live) {
-        failed += is_failed(live);
+        failed += had_failed(s->ctx, title, live);
     }
     bool all = failed == 0 && s->ctx->writes == x->writes_before;
     x->requeue = rd_calloc(json_object_size(x->live) + 1, sizeof(*x->requeue));
     json_object_foreach (x->live, title, live) {
-        if (!all && !is_failed(live))
+        if (!all && !had_failed(s->ctx, title, live))
             continue;
         struct k8s_call *k = &x->requeue[x->requeue_len++];
         cc_requeue_init(k, s->ctx->management, live);
-        cc_stale_set(s->ctx, title, live);
         s->ctx->writes++;
         k8s_call_start(k, op);
     }

@@ -43,6 +43,7 @@ static void watch_free(void *priv)
     for (size_t i = 0; i < x->kind_count; i++)
         k8s_watch_clear(&x->kinds[i].watch);
     free(x->kinds);
+    rd_err_freep(&x->pause.op.err);
     gcp_call_clear(&x->operations);
     cc_facts_clear(&x->facts);
     manifest_list_clear(&x->list);
