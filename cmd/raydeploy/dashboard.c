@@ -309,7 +309,7 @@ static int run(struct verb_ctx *v, bool grafana)
     bool ok = verb_deployment(v, &err) &&
               read_flags(&o, grafana ? GRAFANA_PORT : RAY_DASHBOARD_PORT, &err);
     if (ok)
-        o.client = verb_connect(v, &err);
+        o.client = verb_workload(v, NULL, &err);
     if (o.client) {
         o.ns = grafana ? rd_strdup(v->config.monitoring.ns) : config_namespace(&v->config);
         o.name = grafana ? rd_asprintf("%s-grafana", v->config.monitoring.release)

@@ -60,7 +60,8 @@ static void emit(struct note_sink *sink, const struct phase_note *n)
         clock_step(d, n);
     if (n->event == NOTE_RESOURCE && n->step && n->resource && n->message)
         remember(d, n);
-    d->v->notes->emit(d->v->notes, n);
+    if (!d->quiet)
+        d->v->notes->emit(d->v->notes, n);
 }
 
 /* ---- The command line that goes on ---- */
@@ -228,7 +229,9 @@ int deploy_run(struct deploy *d, enum phase_goal_kind kind, step_set want, step_
                  .want = want,
                  .may_start = may_start,
                  .fail_fast = c->fail_fast,
-                 .run_limit_ms = c->timeout_ms ? c->timeout_ms : RUN_LIMIT_MS},
+                 .run_limit_ms = c->timeout_ms ? c->timeout_ms
+                                 : d->limit_ms ? d->limit_ms
+                                               : RUN_LIMIT_MS},
         .verb = d->v->verb->name,
         .notes = &d->sink,
         .on_tick = on_tick,

@@ -24,6 +24,8 @@ struct deploy {
     unsigned count;
     step_set inside; /* steps whose objects live in the workload cluster of --target gke */
     bool looking; /* resources are results, not progress */
+    bool quiet;   /* no notes: it is done again and again */
+    uint64_t limit_ms; /* of the run without --timeout; 0: the usual */
     bool no_lease; /* drive_options.no_lease */
     struct deploy_resource *resources;
     size_t resource_count;

@@ -1,4 +1,4 @@
-/* check, status and plan: the same look at everything, told in three ways. */
+/* check and plan: the same look at everything, told in two ways. */
 #include "deploy.h"
 
 #include "base/alloc.h"
@@ -9,100 +9,6 @@ static bool is_absent(const struct drive_step_report *s)
 {
     return s->state != STEP_FAILED && s->found.found == FOUND_ABSENT;
 }
-
-/* The steps' own words: what a look found, not where the machine stands. */
-static const char *word_of(const struct drive_step_report *s)
-{
-    switch (s->state) {
-    case STEP_FAILED:
-        return "failed";
-    case STEP_HELD:
-    case STEP_CANCELLED:
-    case STEP_UNWANTED:
-        return "unknown";
-    default:
-        break;
-    }
-    if (s->found.found == FOUND_READY && s->found.drifted)
-        return "drifted";
-    return phase_finding_name(s->found.found);
-}
-
-static void put_steps(const struct deploy *d, struct rd_buf *out)
-{
-    size_t width = 0;
-    for (unsigned i = 0; i < d->result.step_count; i++) {
-        size_t n = strlen(d->result.steps[i].title);
-        width = n > width ? n : width;
-    }
-    for (unsigned i = 0; i < d->result.step_count; i++) {
-        const struct drive_step_report *s = &d->result.steps[i];
-        if (s->state == STEP_UNWANTED)
-            continue; /* the test job leaves nothing to look at */
-        const char *reason = s->err ? s->err->message : s->reason;
-        rd_buf_printf(out, "%-*s  %-11s", (int)width, s->title, word_of(s));
-        if (reason) {
-            rd_buf_puts(out, "  ");
-            ui_clean(out, reason);
-        }
-        while (out->len && out->data[out->len - 1] == ' ')
-            out->data[--out->len] = '\0';
-        rd_buf_putc(out, '\n');
-    }
-}
-
-static void put_resources(const struct deploy *d, struct rd_buf *out)
-{
-    for (size_t i = 0; i < d->resource_count; i++) {
-        const struct deploy_resource *r = &d->resources[i];
-        if (!r->outcome)
-            continue;
-        rd_buf_puts(out, "  ");
-        ui_clean(out, r->title);
-        rd_buf_putc(out, ' ');
-        ui_clean(out, rd_streq(r->outcome, "created") || rd_streq(r->outcome, "unvalidated")
-                          ? "absent"
-                      : rd_streq(r->outcome, "configured") ? "differs"
-                      : rd_streq(r->outcome, "unchanged")  ? "as wanted"
-                                                           : r->outcome);
-        rd_buf_putc(out, '\n');
-    }
-}
-
-/* ---- status ---- */
-
-static int run_status(struct verb_ctx *v)
-{
-    struct deploy d;
-    deploy_init(&d, v);
-    d.looking = true;
-    int code = rd_err_exit_code(RD_ERR_INPUT);
-    if (deploy_check(&d, true)) {
-        code = deploy_run(&d, GOAL_LOOK, deploy_all(&d) & ~deploy_bit(&d, "job"), 0);
-        if (v->config.json_output) {
-            RD_AUTOJSON json_t *o = deploy_json(&d);
-            verb_print_json(v, o);
-        } else {
-            RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(RD_BUF_UNBOUNDED);
-            put_steps(&d, &text);
-            if (v->config.verbose)
-                put_resources(&d, &text);
-            verb_print(v, &text);
-        }
-    }
-    deploy_clear(&d);
-    return code;
-}
-
-const struct verb verb_status = {
-    .name = "status",
-    .summary = "every step with its state and reason; -v lists the objects",
-    .help = "Looks, and changes nothing. Words: ready, drifted (there, but not as wanted), "
-            "pending, failing,\n"
-            "absent, foreign (somebody else's), leaving, unreachable, failed, unknown.",
-    .needs_deployment = true,
-    .run = run_status,
-};
 
 /* ---- check ---- */
 

@@ -93,14 +93,8 @@ static bool find_token(struct ray_dashboard *d, struct rd_err **reterr)
 bool verb_deployment(struct verb_ctx *v, struct rd_err **reterr)
 {
     config_clear(&v->config);
-    if (!config_load(&v->config, v->argc, v->argv, v->verb->flags, true, reterr) ||
-        !config_require(&v->config, reterr))
-        return false;
-    if (v->config.target == TARGET_LOCAL)
-        return true;
-    rd_fail(reterr, RD_ERR_INPUT, "--target gke is not in this version");
-    rd_err_hint(*reterr, "Use --target local, or the address of a dashboard by --address.");
-    return false;
+    return config_load(&v->config, v->argc, v->argv, v->verb->flags, true, reterr) &&
+           config_require(&v->config, reterr);
 }
 
 char *ray_token_secret(const json_t *cluster)
@@ -134,7 +128,7 @@ bool ray_way_open(struct ray_way *w, struct verb_ctx *v, struct rd_err **reterr)
         return find_token(&w->dash, reterr);
     if (!verb_deployment(v, reterr))
         return false;
-    w->client = verb_connect(v, reterr);
+    w->client = verb_workload(v, NULL, reterr);
     if (!w->client)
         return false;
     w->dash.client = w->client;

@@ -37,9 +37,12 @@ bool ray_way_needs(const struct ray_way *w, unsigned major, unsigned minor, cons
 /* "--address URL", or the flags of the deployment, for commands that we suggest. Owned; may be "". */
 char *ray_way_flags(const struct ray_way *w);
 
-/* Shared with verbs that look at a RayCluster by themselves: the configuration of a deployment and a
- * client for its cluster. */
+/* Shared with verbs that look at a RayCluster by themselves. The configuration of a deployment, for verbs
+ * that may do without one: */
 bool verb_deployment(struct verb_ctx *v, struct rd_err **reterr) RD_MUST_CHECK;
+/* A client for the cluster that runs Ray: of the kubeconfig, or on Google Cloud by the facts of a run
+ * (NULL: Google is asked first). */
+struct k8s_client *verb_workload(struct verb_ctx *v, const json_t *facts, struct rd_err **reterr);
 /* The Secret of the token that a RayCluster asks for; NULL: none. Owned. */
 char *ray_token_secret(const json_t *cluster);
 
