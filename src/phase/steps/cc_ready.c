@@ -47,7 +47,7 @@ enum { Q_CONNECTOR, Q_CONTEXT, Q_SYSTEM, Q_SETS, Q_DEPLOYMENTS, Q_VALIDATING, Q_
 
 struct ready {
     struct step_op *s;
-    struct k8s_call core[CORE], kinds[KINDS], ask[QUESTIONS];
+    struct k8s_call core[CORE], installed, kinds[KINDS], ask[QUESTIONS];
     struct manifest_list list;
     struct k8s_batch batch;
     struct k8s_apply dry;
@@ -57,7 +57,7 @@ struct ready {
     struct cc_operator operator;
     struct rd_err *foreign; /* owned */
     size_t absent, drifted;
-    bool batch_set, delete_set, operator_set;
+    bool batch_set, delete_set, operator_set, operator_done;
     int state;
 };
 
@@ -66,6 +66,8 @@ static void ready_free(void *priv)
     struct ready *x = priv;
     for (size_t i = 0; i < CORE; i++)
         rd_err_free(op_take_err(&x->core[i].op)), k8s_call_clear(&x->core[i]);
+    rd_err_free(op_take_err(&x->installed.op));
+    k8s_call_clear(&x->installed);
     for (size_t i = 0; i < KINDS; i++)
         rd_err_free(op_take_err(&x->kinds[i].op)), k8s_call_clear(&x->kinds[i]);
     for (size_t i = 0; i < QUESTIONS; i++)
@@ -100,6 +102,7 @@ static const struct k8s_resource *kind(const struct ready *x, const char *api, c
 static void get(struct ready *x, struct k8s_call *k, const char *api, const char *name_of_kind,
                 const char *ns, const char *name)
 {
+    k8s_call_clear(k);
     k8s_get_init(k, client(x), kind(x, api, name_of_kind), ns, name);
     k->not_found_ok = true;
     k8s_call_start(k, &x->s->op);
@@ -133,6 +136,9 @@ static void ask_core(struct ready *x)
     x->state = ST_CORE;
     for (size_t i = 0; i < CORE; i++)
         get(x, &x->core[i], crd_api, "CustomResourceDefinition", NULL, core_crds[i]);
+    if (by_hand(x))
+        get(x, &x->installed, "apps/v1", "StatefulSet", "configconnector-operator-system",
+            "configconnector-operator");
 }
 
 static void render_and_batch(struct ready *x, struct op *op, enum k8s_batch_verb verb);
@@ -154,17 +160,18 @@ static void core_known(struct ready *x, struct op *op)
             return;
         there = there && cc_crd_established(x->core[i].result);
     }
-    if (x->s->verb == VERB_START) {
-        /* Applied again also when it is there: a newer version may have been asked for. */
-        if (by_hand(x)) {
-            x->state = ST_OPERATOR;
-            x->operator_set = true;
-            cc_operator_start(&x->operator, op, x->s);
-        } else {
-            render_and_batch(x, op, K8S_BATCH_APPLY);
-        }
+    if (x->installed.client && !take(x, &x->installed.op))
+        return;
+    if (x->s->verb == VERB_START && by_hand(x) && !x->operator_done) {
+        /* Applied again also when it is there: a newer one may have been asked for. */
+        x->state = ST_OPERATOR;
+        x->operator_set = true;
+        cc_operator_start(&x->operator, op, x->s);
     } else if (there) {
-        render_and_batch(x, op, K8S_BATCH_DIFF);
+        render_and_batch(x, op, x->s->verb == VERB_START ? K8S_BATCH_APPLY : K8S_BATCH_DIFF);
+    } else if (by_hand(x) && (x->installed.result || x->operator_done)) {
+        x->s->verdict.ours = true;
+        step_end(x->s, FOUND_PENDING, "the operator has not brought its kinds yet");
     } else if (by_hand(x)) {
         mgmt_end_absent(x->s, "Config Connector's operator is not installed");
     } else {
@@ -439,7 +446,8 @@ static void ready_step(struct op *op)
         if (!take(x, &x->operator.op))
             return;
         s->ctx->writes += x->operator.writes;
-        render_and_batch(x, op, K8S_BATCH_APPLY);
+        x->operator_done = true;
+        ask_core(x);
         return;
     case ST_DIFF:
         diff_known(x);
