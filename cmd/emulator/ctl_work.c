@@ -1,6 +1,8 @@
 /* The start of a cluster's controllers, and who is told of what. */
 #include "ctl_work.h"
 
+#include "ctl_ray.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +20,8 @@ static void drop_work(void *take)
     ctl_queue_free(w->apps);
     ctl_queue_free(w->core);
     ctl_queue_free(w->sched);
+    ctl_queue_free(w->jobs);
+    json_decref(w->dashes);
     json_decref(w->images);
     json_decref(w->scaling);
     json_decref(w->told);
@@ -37,6 +41,7 @@ static void told_pod(struct kube_cluster *c, enum kube_change change, const json
     } else {
         json_object_del(w->told, ctl_name(pod));
         json_object_del(w->lives, rd_json_path_str(pod, "metadata.uid"));
+        json_object_del(w->dashes, rd_json_path_str(pod, "metadata.uid"));
     }
     if (change != KUBE_MODIFIED || rd_json_path_str(pod, "spec.nodeName") == NULL || ctl_pod_over(pod))
         ctl_queue_add(w->sched, "", "schedule", 20);
@@ -95,6 +100,7 @@ void ctl_workload_start(struct kube_cluster *c)
     struct ctl_work *w = rd_calloc(1, sizeof(*w));
     *w = (struct ctl_work){.c = c,
                            .e = kube_cluster_emu(c),
+                           .dashes = json_object(),
                            .images = json_object(),
                            .scaling = json_object(),
                            .told = json_object(),
@@ -105,6 +111,7 @@ void ctl_workload_start(struct kube_cluster *c)
     w->apps = ctl_queue_new(c, ctl_apps_look, w);
     w->core = ctl_queue_new(c, ctl_core_look, w);
     w->sched = ctl_queue_new(c, ctl_sched_look, w);
+    w->jobs = ctl_queue_new(c, dash_look, w);
     kube_cluster_keep(c, &work_key, w, drop_work);
     ctl_core_seed(w);
     kube_admit(c, "pods", admit_pod, w);

@@ -13,6 +13,8 @@ struct ctl_work {
     struct ctl_queue *apps;  /* "Deployment/NAME" and so on, by namespace */
     struct ctl_queue *core;  /* services, claims, budgets, quotas */
     struct ctl_queue *sched; /* "schedule", "scale" */
+    struct ctl_queue *jobs;  /* of Ray's dashboards */
+    json_t *dashes;          /* owned: head pod's uid -> its jobs and packages */
     json_t *images;          /* owned: "node image" -> true once pulled */
     json_t *scaling;         /* owned: pool -> {count, until_ms} asked for and not there yet */
     json_t *told;            /* owned: pod -> what the autoscaler said last */

@@ -2,6 +2,7 @@
 #include "auth.h"
 #include "chain.h"
 #include "ops.h"
+#include "outside.h"
 #include "server.h"
 #include "setting.h"
 
@@ -122,6 +123,7 @@ static bool write_env(struct emu *e, struct rd_err **reterr)
                   "export CLOUDSDK_CONFIG='%s/gcloud'\n"
                   "export CLOUDSDK_CORE_PROJECT=%s GOOGLE_CLOUD_PROJECT=%s GCP_PROJECT_ID=%s\n",
                   real, real, real, real, real, e->project, e->project, e->project);
+    emu_outside_env(e, &out);
     rd_buf_puts(&out, "export CLOUDSDK_CORE_DISABLE_PROMPTS=1 CLOUDSDK_SURVEY_DISABLE_PROMPTS=1\n"
                       "export CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=1\n"
                       "export CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK=1\n"
@@ -144,7 +146,8 @@ static bool start(struct app *a, struct rd_err **reterr)
     const char *pem = emu_server_ca_pem(e->server);
     if (!rd_file_write_atomic(ca, pem, strlen(pem), 0644, reterr))
         return false;
-    return emu_auth_start(e, reterr) && gcp_start(e, reterr) && write_env(e, reterr);
+    return emu_auth_start(e, reterr) && gcp_start(e, reterr) && emu_outside_start(e, reterr) &&
+           write_env(e, reterr);
 }
 
 static int usage(FILE *out, int code)

@@ -127,7 +127,7 @@ const struct option config_options[] = {
              "idleTimeoutSeconds, env, spot, rayStartParams, nodeSelector"},
     {"kuberay.version", NULL, 0, true, {NULL}, OPT_TEXT, AT(kuberay.version), BOTH("1.7.0"),
      .check = check_version, .help = "version of the KubeRay operator"},
-    {"kuberay.chart", "kuberay-chart", 0, true, {NULL}, OPT_TEXT, AT(kuberay.chart),
+    {"kuberay.chart", "kuberay-chart", 0, true, {"RAYDEPLOY_KUBERAY_CHART"}, OPT_TEXT, AT(kuberay.chart),
      .arg = "FILE|URL", .check = check_chart,
      .help = "chart archive that holds KubeRay's CRDs; default: from its official repository"},
     {"kuberay.sha256", NULL, 0, true, {NULL}, OPT_TEXT, AT(kuberay.sha256), .check = check_sha256,
