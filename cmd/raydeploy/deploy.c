@@ -106,6 +106,8 @@ char *deploy_flags(const struct verb_ctx *v)
     } flags[] = {
         {"--target", c->target == TARGET_LOCAL ? "local" : NULL},
         {"--config", rd_streq(config_origin(c, "config"), "--config") ? c->file : NULL},
+        {"--project", rd_streq(config_origin(c, "project"), "--project") ? c->project : NULL},
+        {"--region", rd_streq(config_origin(c, "region"), "--region") ? c->region : NULL},
         {"--name", rd_streq(config_origin(c, "name"), "--name") ? c->name : NULL},
         {"--kubeconfig", c->kubeconfig},
         {"--context", c->context},
@@ -185,6 +187,11 @@ step_set deploy_bit(const struct deploy *d, const char *step)
 {
     int i = steps_find(d->rows, d->count, step);
     return i < 0 ? 0 : (step_set)1 << i;
+}
+
+step_set deploy_lasting(const struct deploy *d)
+{
+    return deploy_all(d) & ~deploy_bit(d, "job") & ~deploy_bit(d, "workload-leftovers");
 }
 
 step_set deploy_management(const struct deploy *d)

@@ -42,6 +42,8 @@ void deploy_clear(struct deploy *d);
 bool deploy_check(struct deploy *d, bool needs_chart);
 step_set deploy_all(const struct deploy *d);
 step_set deploy_bit(const struct deploy *d, const char *step); /* 0: the target has no such step */
+/* Of all, those that leave something to look at: neither the test job nor what only goes down. */
+step_set deploy_lasting(const struct deploy *d);
 /* The steps that serve every deployment of the project; empty for --target local. */
 step_set deploy_management(const struct deploy *d);
 /* These steps and all that they need. */

@@ -29,7 +29,7 @@ static int run_check(struct verb_ctx *v)
     int code = rd_err_exit_code(RD_ERR_INPUT);
     if (deploy_check(&d, true)) {
         deploy_say_left_out(v);
-        code = deploy_run(&d, GOAL_LOOK, deploy_all(&d) & ~deploy_bit(&d, "job"), 0);
+        code = deploy_run(&d, GOAL_LOOK, deploy_lasting(&d), 0);
         RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(RD_BUF_UNBOUNDED);
         if (v->config.json_output) {
             RD_AUTOJSON json_t *o = deploy_json(&d);
@@ -116,7 +116,7 @@ static int run_plan(struct verb_ctx *v)
     d.looking = true;
     int code = rd_err_exit_code(RD_ERR_INPUT);
     if (deploy_check(&d, true)) {
-        code = deploy_run(&d, GOAL_LOOK, deploy_all(&d) & ~deploy_bit(&d, "job"), 0);
+        code = deploy_run(&d, GOAL_LOOK, deploy_lasting(&d), 0);
         RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(RD_BUF_UNBOUNDED);
         unsigned pending = 0;
         for (unsigned i = 0; i < d.result.step_count; i++)

@@ -72,6 +72,8 @@ json_t *cc_features(const char *version, const json_t *crds);
 /* Takes out of the object what needs a feature that is not in the array (NULL: all are there), and
  * optional parts that the configuration left empty. */
 void cc_prune(json_t *object, const json_t *features);
+/* Whether Config Connector can be told of a DNS endpoint; else the step opens it at GKE. */
+bool cc_has_dns_endpoint(const struct step_ctx *ctx);
 /* The first field of spec that the CRD's schema does not have, as a dotted path; owned, NULL: it
  * has all. Such a field would be refused at apply. */
 char *cc_unknown_field(const json_t *object, const json_t *crd);

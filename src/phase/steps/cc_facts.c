@@ -70,6 +70,14 @@ static void ask_readyz(struct cc_facts *f)
     f->readyz.raw = true;
 }
 
+/* A Config Connector that does not know the field leaves the endpoint as GKE makes it: closed. */
+bool cc_endpoint_closed(const struct step_ctx *ctx, const json_t *cluster)
+{
+    return rd_streq(ctx->config->network.control_plane, "dns") && !cc_has_dns_endpoint(ctx) &&
+           !rd_json_path_bool(
+               cluster, "controlPlaneEndpointsConfig.dnsEndpointConfig.allowExternalTraffic", false);
+}
+
 static void read_cluster(struct cc_facts *f)
 {
     struct step_op *s = f->s;
@@ -83,6 +91,12 @@ static void read_cluster(struct cc_facts *f)
         rd_streq(status, "ERROR")) {
         RD_AUTOFREE char *text = rd_asprintf("GKE says that the cluster is %s", status);
         again(f, text);
+        return;
+    }
+    if (cc_endpoint_closed(s->ctx, f->get.result) && !s->ctx->going_down) {
+        f->closed = true;
+        rd_str_dup(&f->reason, "its DNS endpoint is to be opened");
+        op_finish(&f->op, NULL);
         return;
     }
     struct gcp_endpoint e = {0};
@@ -268,6 +282,7 @@ void cc_facts_start(struct cc_facts *f, struct op *parent, struct step_op *s, co
     f->live = live;
     f->once = once;
     f->ready = false;
+    f->closed = false;
     f->state = F_BEGIN;
     op_start(&f->op, parent, facts_step, "facts");
     f->since_ms = op_now_ms(&f->op);

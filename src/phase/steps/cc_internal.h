@@ -40,6 +40,7 @@ struct cc_facts {
     const json_t *live; /* borrowed: title -> custom resource */
     bool once;          /* do not wait */
     bool ready;         /* out: all is published */
+    bool closed;        /* out: the API server's DNS endpoint has to be opened first, by START */
     char *reason;       /* out, owned: what is missing */
     struct gcp_call get;
     struct k8s_call readyz, service, slices;
@@ -49,6 +50,8 @@ struct cc_facts {
 };
 void cc_facts_start(struct cc_facts *f, struct op *parent, struct step_op *s, const json_t *live,
                     bool once);
+/* The cluster's DNS endpoint takes no traffic from outside, and nobody else will open it. */
+bool cc_endpoint_closed(const struct step_ctx *ctx, const json_t *cluster);
 void cc_facts_clear(struct cc_facts *f);
 
 /* Config Connector looks again at once when a label changes (reference config-connector 4.4). One

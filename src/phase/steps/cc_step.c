@@ -13,7 +13,7 @@
  * is a new one. */
 #define STALE_MS 30000
 
-enum cc_state { AT_BEGIN, AT_GOOGLE, AT_SET, AT_REQUEUE, AT_FACTS };
+enum cc_state { AT_BEGIN, AT_GOOGLE, AT_SET, AT_REQUEUE, AT_CLUSTER, AT_OPENING, AT_FACTS };
 
 struct cc_op {
     struct step_op *s;
@@ -27,6 +27,8 @@ struct cc_op {
     struct k8s_call *requeue; /* owned; one per object that is to be tried again */
     size_t requeue_len;
     unsigned writes_before;
+    struct gcp_call cluster;
+    struct gcp_lro opening;
     size_t orphans; /* at Google and ours, without a custom resource */
     size_t lost;    /* the other way round */
     char *lost_title, *orphan_title;
@@ -42,6 +44,8 @@ static void cc_free(void *priv)
     for (size_t i = 0; i < x->requeue_len; i++)
         k8s_call_clear(&x->requeue[i]);
     free(x->requeue);
+    gcp_call_clear(&x->cluster);
+    gcp_lro_clear(&x->opening);
     manifest_list_clear(&x->list);
     json_decref(x->live);
     free(x->lost_title);
@@ -234,6 +238,7 @@ static void facts_end(struct cc_op *x, struct op *op)
     } else if (x->facts.ready) {
         op_finish(op, NULL);
     } else {
+        s->verdict.drifted = x->facts.closed;
         step_end(s, FOUND_PENDING, "%s", x->facts.reason ? x->facts.reason : "not ready yet");
     }
 }
@@ -270,6 +275,50 @@ static bool start_requeue(struct cc_op *x, struct op *op)
     return x->requeue_len > 0;
 }
 
+/* A cluster that is up with its DNS endpoint closed is opened at GKE itself. */
+static void ask_cluster(struct cc_op *x, struct op *op)
+{
+    const struct config *c = x->s->ctx->config;
+    RD_AUTOFREE char *name = cc_cluster(c);
+    x->state = AT_CLUSTER;
+    gcp_cluster_get(&x->cluster, x->s->ctx->gcp, c->project, c->region, name);
+    gcp_call_start(&x->cluster, op);
+}
+
+static void open_endpoint(struct cc_op *x, struct op *op)
+{
+    const struct config *c = x->s->ctx->config;
+    struct rd_err *err = op_take_err(&x->cluster.op);
+    RD_AUTOFREE char *name = cc_cluster(c);
+    if (err) {
+        step_end_error(x->s, err);
+        return;
+    }
+    if (!x->cluster.result || !cc_endpoint_closed(x->s->ctx, x->cluster.result) ||
+        !rd_streq(rd_json_str(x->cluster.result, "status", NULL), "RUNNING")) {
+        op_finish(op, NULL);
+        return;
+    }
+    RD_AUTOJSON json_t *update =
+        rd_json_pack("{s:{s:{s:b}}}", "desiredControlPlaneEndpointsConfig", "dnsEndpointConfig",
+                     "allowExternalTraffic", 1);
+    x->state = AT_OPENING;
+    x->s->ctx->writes++;
+    gcp_cluster_update(&x->opening, x->s->ctx->gcp, c->project, c->region, name, update);
+    gcp_lro_start(&x->opening, op);
+}
+
+/* What follows the apply. */
+static void start_rest(struct cc_op *x, struct op *op)
+{
+    const struct step_ctx *ctx = x->s->ctx;
+    if (cc_part_of(x->s) == CC_GKE && rd_streq(ctx->config->network.control_plane, "dns") &&
+        !cc_has_dns_endpoint(ctx))
+        ask_cluster(x, op);
+    else
+        op_finish(op, NULL);
+}
+
 static void start_end(struct cc_op *x, struct op *op)
 {
     for (size_t i = 0; i < x->requeue_len; i++) {
@@ -279,7 +328,7 @@ static void start_end(struct cc_op *x, struct op *op)
             return;
         }
     }
-    op_finish(op, NULL);
+    start_rest(x, op);
 }
 
 /* ---- The op ---- */
@@ -334,12 +383,23 @@ static void cc_step(struct op *op)
         } else {
             take_set(x);
             x->state = AT_REQUEUE;
-            if (s->verdict.found != FOUND_PENDING || !start_requeue(x, op))
+            if (s->verdict.found != FOUND_PENDING)
                 op_finish(op, NULL);
+            else if (!start_requeue(x, op))
+                start_rest(x, op);
         }
         return;
     case AT_REQUEUE:
         start_end(x, op);
+        return;
+    case AT_CLUSTER:
+        open_endpoint(x, op);
+        return;
+    case AT_OPENING:
+        if ((err = op_take_err(&x->opening.op)))
+            step_end_error(s, err);
+        else
+            op_finish(op, NULL);
         return;
     case AT_FACTS:
         facts_end(x, op);

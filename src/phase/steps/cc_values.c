@@ -37,7 +37,7 @@ static json_t *features_of(const struct step_ctx *ctx)
     return version ? cc_features(version, NULL) : NULL;
 }
 
-static bool has_dns_endpoint(const struct step_ctx *ctx)
+bool cc_has_dns_endpoint(const struct step_ctx *ctx)
 {
     RD_AUTOJSON json_t *features = features_of(ctx);
     size_t i;
@@ -64,7 +64,7 @@ static json_t *authorized(const struct step_ctx *ctx)
 {
     const struct config *c = ctx->config;
     if (rd_streq(c->network.control_plane, "dns"))
-        return has_dns_endpoint(ctx) ? json_object()
+        return cc_has_dns_endpoint(ctx) ? json_object()
                                      : rd_json_pack("{s:b}", "gcpPublicCidrsAccessEnabled", 0);
     json_t *blocks = json_array();
     size_t i;
@@ -79,7 +79,7 @@ static json_t *authorized(const struct step_ctx *ctx)
 static json_t *private_endpoint(const struct step_ctx *ctx)
 {
     RD_AUTOFREE char *subnet = cc_subnet(ctx->config);
-    if (rd_streq(ctx->config->network.control_plane, "dns") && has_dns_endpoint(ctx))
+    if (rd_streq(ctx->config->network.control_plane, "dns") && cc_has_dns_endpoint(ctx))
         return json_object();
     return rd_json_pack("{s:s}", "name", subnet);
 }

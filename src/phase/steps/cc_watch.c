@@ -274,8 +274,10 @@ static void finish(struct cc_watch *x)
         s->verdict.ours = true;
         if (err)
             step_end_error(s, err);
-        else
+        else if (x->facts.ready)
             step_end(s, FOUND_READY, "ready");
+        else /* LOOK leads to START, which alone may change things */
+            step_end(s, FOUND_PENDING, "%s", x->facts.reason);
     } else {
         op_finish(&s->op, NULL);
         s->verdict.found = x->found;
