@@ -82,14 +82,6 @@ size_t proof_count(const struct proof *p, enum proof_fate fate)
     return n;
 }
 
-bool proof_has_management(const struct proof *p)
-{
-    for (size_t i = 0; i < p->scan.len; i++)
-        if (p->scan.items[i].management && p->scan.items[i].kind == SCAN_CLUSTER)
-            return true;
-    return false;
-}
-
 /* ---- The op ---- */
 
 static bool holds_objects(const struct scan_item *i)

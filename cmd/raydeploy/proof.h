@@ -34,8 +34,6 @@ enum proof_fate {
 };
 enum proof_fate proof_fate(const struct proof *p, const struct scan_item *i);
 size_t proof_count(const struct proof *p, enum proof_fate fate);
-/* Whether the management cluster is there. */
-bool proof_has_management(const struct proof *p);
 /* Lines about what holds data and would be lost; about what is kept and still billed; about what is left,
  * each with the command that removes it. They append, and say nothing of what there is none. */
 void proof_put_data(const struct proof *p, struct rd_buf *out);

@@ -286,15 +286,15 @@ static int run_gke(struct verb_ctx *v)
     if (deploy_check(&d, false)) {
         p.holdings = true;
         code = proof_run(&p);
-        if (code == 0 && !proof_has_management(&p) && !proof_count(&p, PROOF_GOES)) {
+        if (code == 0 && !p.scan.management && !proof_count(&p, PROOF_GOES)) {
             verb_say(v, NOTE_INFO, "there was nothing to do");
             code = conclude(&p, NULL, receipt, "");
-        } else if (code == 0 && !proof_has_management(&p) && !verb_flag(v, "bootstrap")) {
+        } else if (code == 0 && !p.scan.management && !verb_flag(v, "bootstrap")) {
             code = fail_left(&p, "The management cluster is gone, and what it looked after is not. Make it "
                                  "anew and take all back: raydeploy teardown --bootstrap; or remove each by "
                                  "the command under it.");
         } else if (code == 0 && may_go_on(&p, &code)) {
-            if (!proof_has_management(&p)) {
+            if (!p.scan.management) {
                 step_set want = deploy_bit(&d, "cc-ready");
                 code = deploy_run(&d, GOAL_UP, want, deploy_all(&d));
             }

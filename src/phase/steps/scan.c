@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "gcp/policy.h"
 #include "phase/steps/google.h"
+#include "phase/steps/mgmt_plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +152,7 @@ static void read_lists(struct scan_op *x)
         if (kind == SCAN_CLUSTER) {
             if (answered(s, word, &x->clusters.op, &x->clusters.fault))
                 judge(x, kind, json_object_get(x->clusters.result, "clusters"));
+            s->management = mgmt_cluster_find(x->clusters.result, MGMT_CLUSTER) != NULL;
             if (json_array_size(json_object_get(x->clusters.result, "missingZones")) &&
                 !rd_strv_has(&s->unknown, word))
                 rd_strv_add(&s->unknown, word);

@@ -76,6 +76,7 @@ struct scan {
     struct step_ctx *ctx;
     struct scan_item *items; /* out, owned; by kind */
     size_t len;
+    bool management;         /* out: a management cluster is there, whoever made it */
     size_t seen[SCAN_KIND_MAX]; /* out: how many of each kind were looked at, ours or not */
     struct rd_strv unknown;     /* out: what could not be looked at */
     struct rd_err *why;         /* out, owned: the first reason for that */

@@ -2,12 +2,11 @@
 #include "phase/steps/scan.h"
 
 #include "base/alloc.h"
+#include "phase/steps/mgmt_plan.h"
 #include "phase/steps/names.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define MANAGEMENT_CLUSTER "ray-mgmt"
 
 /* Two owners: this deployment, and what bootstrap made for all of them. */
 enum owner { OURS, MANAGEMENT, OWNERS };
@@ -50,13 +49,13 @@ struct scan_match *scan_match_new(const struct config *c)
     m->c = c;
     m->of[OURS].cluster = cc_cluster(c);
     m->of[OURS].network = cc_network(c);
-    m->of[MANAGEMENT].cluster = rd_strdup(MANAGEMENT_CLUSTER);
-    m->of[MANAGEMENT].network = rd_strdup(MANAGEMENT_CLUSTER);
+    m->of[MANAGEMENT].cluster = rd_strdup(MGMT_CLUSTER);
+    m->of[MANAGEMENT].network = rd_strdup(MGMT_NETWORK);
     m->mark = cc_description(c);
     m->emails[OURS][0] = cc_account_email(c, nodes);
     m->emails[OURS][1] = cc_account_email(c, ray);
     m->emails[MANAGEMENT][0] = cc_connector_email(c);
-    m->emails[MANAGEMENT][1] = cc_account_email(c, MANAGEMENT_CLUSTER "-nodes");
+    m->emails[MANAGEMENT][1] = cc_account_email(c, MGMT_NODES);
     m->members[0] = rd_asprintf("serviceAccount:%s[%s/%s]", pool, ns, head);
     m->members[1] = rd_asprintf("serviceAccount:%s[%s/%s]", pool, ns, worker);
     m->foreign_emails = json_object();
@@ -180,7 +179,7 @@ static int by_labels(const struct scan_match *m, const json_t *r, const char **w
         const char *name = rd_json_str(labels, MARK_DEPLOYMENT, NULL);
         const char *cluster = rd_json_str(labels, "goog-k8s-cluster-name", NULL);
         const char *place = rd_json_str(labels, "goog-k8s-cluster-location", NULL);
-        const char *by = rd_json_str(labels, "managed-by", NULL);
+        bool shared = json_object_get(labels, MGMT_MARK) != NULL;
         if (name) {
             *why = "its label";
             return rd_streq(name, m->c->name) ? OURS : -2;
@@ -193,7 +192,7 @@ static int by_labels(const struct scan_match *m, const json_t *r, const char **w
             }
         if (cluster)
             return -2;
-        if (rd_streq(by, "raydeploy")) {
+        if (shared) {
             *why = "its label";
             return MANAGEMENT;
         }
@@ -289,11 +288,10 @@ static int by_relation(const struct scan_match *m, enum scan_kind kind, const js
 static bool is_account(const struct scan_match *m, const json_t *r, enum owner o)
 {
     const char *email = rd_json_str(r, "email", NULL);
-    const char *description = rd_json_str(r, "description", NULL);
     if (!rd_streq(email, m->emails[o][0]) && !rd_streq(email, m->emails[o][1]))
         return false;
-    return o == MANAGEMENT ? description && strstr(description, "raydeploy") != NULL
-                           : rd_streq(description, m->mark);
+    return o == MANAGEMENT ? mgmt_is_ours(r)
+                           : rd_streq(rd_json_str(r, "description", NULL), m->mark);
 }
 
 static int owner_of(const struct scan_match *m, enum scan_kind kind, const json_t *r, const char **why)
@@ -308,14 +306,12 @@ static int owner_of(const struct scan_match *m, enum scan_kind kind, const json_
                 return (int)k;
         return -1;
     }
-    const char *description = rd_json_str(r, "description", NULL);
-    if (rd_streq(description, m->mark))
+    if (rd_streq(rd_json_str(r, "description", NULL), m->mark))
         return OURS;
-    if (kind == SCAN_NETWORK)
-        return rd_streq(rd_json_str(r, "name", NULL), m->of[MANAGEMENT].network) && description &&
-                       strstr(description, "raydeploy")
-                   ? MANAGEMENT
-                   : -1;
+    if (mgmt_is_ours(r))
+        return MANAGEMENT;
+    if (kind == SCAN_NETWORK || kind == SCAN_CLUSTER)
+        return -1;
     o = by_network(m, r, why);
     return o >= 0 ? o : by_relation(m, kind, r, why);
 }

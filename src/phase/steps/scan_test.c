@@ -26,10 +26,12 @@ static const struct row rows[] = {
      "{'name':'other-gke','location':'us-central1','resourceLabels':{'raydeploy-deployment':'other'}}",
      NULL, false},
     {SCAN_CLUSTER,
-     "{'name':'ray-mgmt','location':'us-central1-a','resourceLabels':{'managed-by':'raydeploy'}}",
+     "{'name':'ray-mgmt','location':'us-central1-a','resourceLabels':{'raydeploy-management':'ray-mgmt'}}",
      "ray-mgmt", true},
     {SCAN_NETWORK, "{'name':'ray-vpc','description':'Made by raydeploy for deployment ray'}", "ray-vpc",
      false},
+    {SCAN_NETWORK, "{'name':'ray-mgmt-vpc','description':'raydeploy-management: made by raydeploy bootstrap'}",
+     "ray-mgmt-vpc", true},
     {SCAN_NETWORK, "{'name':'default','description':'Default network for the project'}", NULL, false},
     {SCAN_SUBNET,
      "{'name':'ray-subnet','network':'" LINK "global/networks/ray-vpc','region':'" LINK
