@@ -91,7 +91,7 @@ static void picture_take(struct picture *p, struct verb_ctx *v, bool quiet)
     p->d.limit_ms = LOOK_LIMIT_MS;
     if (!deploy_check(&p->d, true))
         return;
-    p->code = deploy_run(&p->d, GOAL_LOOK, deploy_all(&p->d) & ~deploy_bit(&p->d, "job"), 0);
+    p->code = deploy_run(&p->d, GOAL_LOOK, deploy_lasting(&p->d), 0);
     p->stopped = p->code > 128;
     if (p->stopped)
         return;
