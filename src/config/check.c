@@ -210,6 +210,16 @@ const char *check_image(const char *s)
     return NULL;
 }
 
+const char *check_image_digest(const char *s)
+{
+    const char *at = strchr(s, '@');
+    if (check_image(s) || !at || at == s || !rd_starts_with(at, "@sha256:") ||
+        check_sha256(at + strlen("@sha256:")))
+        return "must name the image by its digest, like alpine/helm@sha256:0123... with 64 digits: "
+               "a tag can be moved";
+    return NULL;
+}
+
 /* Three numbers, and maybe "rc1". */
 const char *check_version(const char *s)
 {
@@ -263,6 +273,14 @@ static const char *url_problem(const char *s, bool plain_too)
 const char *check_url(const char *s)
 {
     return url_problem(s, true);
+}
+
+const char *check_chart_repo(const char *s)
+{
+    if (rd_starts_with(s, "oci://"))
+        return check_image(s + strlen("oci://")) ? "must be a URL like oci://registry/charts" : NULL;
+    return url_problem(s, true) ? "must be a URL like https://charts.example.com or oci://registry/charts"
+                                : NULL;
 }
 
 const char *check_chart(const char *s)

@@ -64,6 +64,7 @@ struct config {
     } kuberay;
     struct {
         char *ns, *release, *grafana_host, *prometheus_host;
+        char *helm_image, *chart_repo, *chart_version;
     } monitoring;
     /* Flags of every command. */
     char *credentials, *kubeconfig, *context, *state_dir, *templates_dir, *log_file;

@@ -96,6 +96,8 @@ const char *check_cidr(const char *s);
 const char *check_subnet(const char *s); /* a CIDR that a subnet of a VPC may have */
 const char *check_bucket(const char *s);
 const char *check_image(const char *s);
+const char *check_image_digest(const char *s); /* ...@sha256: and 64 digits */
+const char *check_chart_repo(const char *s);
 const char *check_version(const char *s);
 const char *check_url(const char *s);
 const char *check_chart(const char *s);

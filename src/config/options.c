@@ -146,6 +146,15 @@ const struct option config_options[] = {
      .help = "address of Grafana; default: that of the release"},
     {"monitoring.prometheusHost", NULL, 0, true, {NULL}, OPT_TEXT, AT(monitoring.prometheus_host),
      .check = check_url, .help = "address of Prometheus; default: that of the release"},
+    {"monitoring.helmImage", "helm-image", 0, true, {NULL}, OPT_TEXT, AT(monitoring.helm_image),
+     .arg = "IMAGE", .check = check_image_digest,
+     .help = "image with helm 3.14 or newer, by digest (NAME@sha256:...); needed by `monitoring "
+             "install` and `remove`"},
+    {"monitoring.chartRepo", NULL, 0, true, {NULL}, OPT_TEXT, AT(monitoring.chart_repo),
+     BOTH("https://prometheus-community.github.io/helm-charts"), .check = check_chart_repo,
+     .help = "repository of the kube-prometheus-stack chart, as the cluster reaches it"},
+    {"monitoring.chartVersion", NULL, 0, true, {NULL}, OPT_TEXT, AT(monitoring.chart_version),
+     BOTH("81.6.2"), .check = check_version, .help = "version of the kube-prometheus-stack chart"},
 
     /* ---- Of a command: flags only ---- */
     {"config", "config", 'c', false, {"RAYDEPLOY_CONFIG"}, OPT_TEXT, AT(file), .arg = "FILE",

@@ -66,6 +66,8 @@ static const struct row {
     {"ray.io", "v1", "RayJob", "rayjobs", false},
     {"ray.io", "v1", "RayService", "rayservices", false},
     {"ray.io", "v1", "RayCronJob", "raycronjobs", false},
+    {"monitoring.coreos.com", "v1", "PodMonitor", "podmonitors", false},
+    {"monitoring.googleapis.com", "v1", "PodMonitoring", "podmonitorings", false},
     {"core.cnrm.cloud.google.com", "v1beta1", "ConfigConnectorContext", "configconnectorcontexts",
      false},
     {"core.cnrm.cloud.google.com", "v1beta1", "ConfigConnector", "configconnectors", true},

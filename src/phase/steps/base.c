@@ -28,8 +28,9 @@ static bool render_files(struct step_op *s, const char *const *names, bool witho
 static const char *const *base_files(const struct config *c)
 {
     static const char *const local[] = {"workloads/namespace.yaml", "workloads/network-policy.yaml",
-                                        NULL};
+                                        "workloads/network-policy-monitoring.yaml", NULL};
     static const char *const gke[] = {"workloads/namespace.yaml", "workloads/network-policy.yaml",
+                                      "workloads/network-policy-monitoring.yaml",
                                       "workloads/network-policy-gke.yaml", NULL};
     return c->target == TARGET_LOCAL ? local : gke;
 }

@@ -15,6 +15,7 @@ static const char *const kuberay_files[] = {"kuberay/namespace.yaml", "kuberay/r
                                             "kuberay/watch-all.yaml", "kuberay/deployment.yaml",
                                             NULL};
 static const char *const base_files[] = {"workloads/namespace.yaml", "workloads/network-policy.yaml",
+                                         "workloads/network-policy-monitoring.yaml",
                                          NULL};
 static const char *const volume_files[] = {"workloads/volume-local.yaml", NULL};
 static const char *const ray_files[] = {"workloads/raycluster.yaml", "workloads/head-pod.yaml",

@@ -197,7 +197,7 @@ static json_t *worker_env(const struct config *c, const json_t *group)
 
 /* The chart's own rule for its object names: the release when it holds the chart's name, else both
  * joined, cut at 26 (kube-prometheus-stack templates/_helpers.tpl). Owned. */
-static char *stack_fullname(const char *release)
+char *values_stack_fullname(const char *release)
 {
     char *full = strstr(release, "kube-prometheus-stack")
                      ? rd_strdup(release)
@@ -216,7 +216,7 @@ static json_t *head_env(const struct step_ctx *ctx)
     RD_AUTOJSON json_t *ours = json_array();
     RD_AUTOFREE char *drain = rd_asprintf("%u", drain_s(c, c->ray.head));
     env_add(ours, "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S", drain);
-    RD_AUTOFREE char *stack = stack_fullname(c->monitoring.release);
+    RD_AUTOFREE char *stack = values_stack_fullname(c->monitoring.release);
     RD_AUTOFREE char *prometheus =
         rd_asprintf("http://%s-prometheus.%s.svc:9090", stack, c->monitoring.ns);
     RD_AUTOFREE char *grafana =
@@ -379,14 +379,20 @@ static json_t *dns_peers(const struct config *c)
     return peers;
 }
 
+/* Who scrapes: the release's Prometheus, and on Google Cloud the collectors of managed Prometheus,
+ * whose namespaces are Google's own. */
 static json_t *prometheus_peers(const struct config *c)
 {
     json_t *peers = json_array();
-    const char *spaces[] = {c->monitoring.ns, "gmp-system", "gke-gmp-system"};
-    size_t n = c->target == TARGET_GKE ? RD_ARRAY_LEN(spaces) : 1;
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(peers, rd_json_pack("{s:{s:{s:s}}}", "namespaceSelector", "matchLabels",
-                                                  "kubernetes.io/metadata.name", spaces[i]));
+    json_array_append_new(
+        peers, rd_json_pack("{s:{s:{s:s}}, s:{s:{s:s}}}", "namespaceSelector", "matchLabels",
+                            "kubernetes.io/metadata.name", c->monitoring.ns, "podSelector",
+                            "matchLabels", "app.kubernetes.io/name", "prometheus"));
+    static const char *const managed[] = {"gmp-system", "gke-gmp-system"};
+    for (size_t i = 0; c->target == TARGET_GKE && i < RD_ARRAY_LEN(managed); i++)
+        json_array_append_new(
+            peers, rd_json_pack("{s:{s:{s:s}}}", "namespaceSelector", "matchLabels",
+                                "kubernetes.io/metadata.name", managed[i]));
     return peers;
 }
 

@@ -16,6 +16,8 @@ json_t *values_quota(const struct config *c, struct rd_err **reterr);
 /* Image of the head and CPU groups, of GPU groups; owned. */
 char *values_ray_image(const struct config *c);
 char *values_gpu_image(const struct config *c);
+/* What kube-prometheus-stack calls its own objects in a release of this name; owned. */
+char *values_stack_fullname(const char *release);
 /* Arguments of the operator: gates only that its version knows. Owned array. */
 json_t *values_kuberay_args(const struct config *c);
 /* The RayCluster's replicas of a group at creation. */

@@ -224,6 +224,7 @@ static void every_template_renders(void **state)
         {"kuberay/watch-all.yaml", "ClusterRole"},    {"kuberay/watch-namespace.yaml", "Role"},
         {"kuberay/deployment.yaml", "Deployment"},    {"workloads/namespace.yaml", "ResourceQuota"},
         {"workloads/network-policy.yaml", "NetworkPolicy"},
+        {"workloads/network-policy-monitoring.yaml", "NetworkPolicy"},
         {"workloads/network-policy-gke.yaml", "NetworkPolicy"},
         {"workloads/volume-local.yaml", "PersistentVolumeClaim"},
         {"workloads/volume-filestore.yaml", "PersistentVolume"},

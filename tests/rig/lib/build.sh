@@ -84,6 +84,22 @@ build_go() {
     done
 }
 
+# rig_helm: helm, for the tests that need it, and not part of start: from then on the
+# rig's pods whose command is helm are run with it. Prints where it is.
+rig_helm() {
+    rig_need_running
+    exec 8>"$rig_cache/build.lock"
+    flock 8
+    go_need
+    go_pinned helm helm.sh/helm/v3 "$RIG_HELM"
+    go_part helm helm helm.sh/helm/v3/cmd/helm \
+        "-X helm.sh/helm/v3/internal/version.version=v$RIG_HELM" helm/go.mod helm/go.sum
+    flock -u 8
+    cp -f "$part_helm" "$rig_dir/helm.new"
+    mv "$rig_dir/helm.new" "$rig_dir/helm"
+    echo "$rig_dir/helm"
+}
+
 # python_find: the first interpreter of a version Ray has wheels for.
 python_find() {
     local name version

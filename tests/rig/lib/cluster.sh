@@ -161,6 +161,8 @@ env_write() {
             RIG_RAY_VERSION "$RIG_RAY" \
             RIG_WITH_RAY "$with_ray" \
             RIG_WITH_OPERATOR "$with_operator" \
+            RIG_CHARTS http://10.244.128.1:8879 \
+            RIG_CHART_PORT_FILE "$rig_dir/chart-port" \
             RIG_SCRIPT "$root/scripts/rig"
     } >"$rig_dir/env"
 }
@@ -242,7 +244,7 @@ rig_start() {
 rig_clear() {
     procs_down
     rm -rf "${rig_dir:?}"/{etcd,pki,kwok,rules,pods,volumes,pids,audit.log,rig.conf,env,dashboards}
-    rm -f "$rig_dir"/kubeconfig "$rig_dir"/admin.kubeconfig
+    rm -f "$rig_dir"/kubeconfig "$rig_dir"/admin.kubeconfig "$rig_dir"/helm "$rig_dir"/chart-port
     if [ -d "$rig_dir/logs" ]; then
         rm -rf "$rig_dir/logs.old"
         mv "$rig_dir/logs" "$rig_dir/logs.old"

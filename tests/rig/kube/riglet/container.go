@@ -99,7 +99,7 @@ func (c *container) failed() bool {
 // Ray or operator pod, and those of the same image.
 func (c *container) real() bool {
 	pod := c.sandbox.pod
-	if isOperator(pod) {
+	if isOperator(pod) || isHelm(pod) {
 		return !c.isInit && c.spec == &pod.Spec.Containers[0]
 	}
 	// The autoscaler would undo what a test scales by hand, and give up on nodes that

@@ -15,7 +15,10 @@ import (
 
 var systemDirs = []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc"}
 
-const homeDir = "/home/ray"
+const (
+	homeDir = "/home/ray"
+	helmDir = "/opt/helm"
+)
 
 // Gates that 1.7.0 knows and the older operator of the rig does not: it would stop
 // at them, as 1.7.0 would at a gate that nobody knows.
@@ -33,7 +36,11 @@ func (c *container) baseEnv() map[string]string {
 		"KUBERNETES_SERVICE_HOST": serviceAddress,
 		"KUBERNETES_SERVICE_PORT": "443",
 	}
-	if isOperator(c.sandbox.pod) {
+	if isHelm(c.sandbox.pod) {
+		env["PATH"] += ":" + helmDir
+		env["HOME"] = "/"
+	}
+	if isOperator(c.sandbox.pod) || isHelm(c.sandbox.pod) {
 		return env
 	}
 	for name, value := range map[string]string{
@@ -102,6 +109,8 @@ func (c *container) prepare(ctx context.Context) (*containerSpec, error) {
 	}
 	if isOperator(s.pod) {
 		c.prepareOperator(spec)
+	} else if isHelm(s.pod) {
+		c.prepareHelm(spec)
 	} else if err := c.prepareRay(spec); err != nil {
 		return nil, err
 	}
@@ -144,6 +153,17 @@ func (c *container) prepareOperator(spec *containerSpec) {
 		spec.Argv[i] = "--feature-gates=" + strings.Join(kept, ",")
 	}
 }
+
+func (c *container) prepareHelm(spec *containerSpec) {
+	spec.Mounts = append(spec.Mounts, mountSpec{Source: c.sandbox.rig.helm(), Target: helmDir + "/helm",
+		ReadOnly: true})
+	if spec.WorkDir == "" {
+		spec.WorkDir = "/"
+	}
+}
+
+// helm is where scripts/rig helm leaves the program; nothing is there before.
+func (r *rig) helm() string { return filepath.Join(r.dir, "helm") }
 
 func (c *container) prepareRay(spec *containerSpec) error {
 	venv := c.sandbox.rig.venv

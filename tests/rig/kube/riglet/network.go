@@ -6,7 +6,9 @@ import (
 	"log"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,9 +18,11 @@ import (
 
 // The network of the real pods: a namespace of its own per pod, joined by a bridge
 // in one more namespace (the hub). Nothing in there has a way out of the machine;
-// the API server alone is reachable, at the address a cluster gives it.
+// the API server alone is reachable, at the address a cluster gives it, and a chart
+// repository that a test serves.
 const (
 	podPrefixBits = 17
+	chartPort     = 8879
 	bridgeName    = "rig0"
 )
 
@@ -63,7 +67,7 @@ func newNetns() (netns.NsHandle, error) {
 	return m.ns, m.err
 }
 
-func newNetwork(apiserver string) (*network, error) {
+func newNetwork(apiserver, dir string) (*network, error) {
 	hub, err := newNetns()
 	if err != nil {
 		return nil, fmt.Errorf("network namespace: %w", err)
@@ -99,7 +103,20 @@ func newNetwork(apiserver string) (*network, error) {
 	if err != nil {
 		return nil, fmt.Errorf("relay to the API server: %w", err)
 	}
-	go relay(listener, apiserver)
+	go relay(listener, func() string { return apiserver })
+	// A chart repository of a test's own, on this machine: its port is in a file.
+	err = inNetns(hub, func() error {
+		var err error
+		listener, err = net.Listen("tcp4", fmt.Sprintf("%s:%d", bridgeIP, chartPort))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("relay to a chart repository: %w", err)
+	}
+	go relay(listener, func() string {
+		port, _ := os.ReadFile(filepath.Join(dir, "chart-port"))
+		return "127.0.0.1:" + strings.TrimSpace(string(port))
+	})
 	return n, nil
 }
 
@@ -111,8 +128,8 @@ func addAddress(handle *netlink.Handle, link netlink.Link, ip net.IP, bits int) 
 	return handle.LinkSetUp(link)
 }
 
-// relay hands connections from the pods' network to the API server.
-func relay(listener net.Listener, target string) {
+// relay hands connections from the pods' network to this machine's own.
+func relay(listener net.Listener, target func() string) {
 	for {
 		from, err := listener.Accept()
 		if err != nil {
@@ -121,7 +138,7 @@ func relay(listener net.Listener, target string) {
 		}
 		go func() {
 			defer from.Close()
-			to, err := net.DialTimeout("tcp", target, 5*time.Second)
+			to, err := net.DialTimeout("tcp", target(), 5*time.Second)
 			if err != nil {
 				return
 			}

@@ -34,7 +34,7 @@ func newRunner(r *rig) (*runner, error) {
 		return n, nil
 	}
 	var err error
-	if n.network, err = newNetwork(r.apiserver); err != nil {
+	if n.network, err = newNetwork(r.apiserver, r.dir); err != nil {
 		return nil, err
 	}
 	go n.keepHosts()
@@ -49,6 +49,9 @@ func (n *runner) wants(pod *corev1.Pod) bool {
 	}
 	if isOperator(pod) {
 		return n.rig.operator != ""
+	}
+	if isHelm(pod) {
+		return exists(n.rig.helm())
 	}
 	if n.rig.venv == "" || !isRay(pod) {
 		return false

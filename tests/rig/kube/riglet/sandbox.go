@@ -221,6 +221,13 @@ func isOperator(pod *corev1.Pod) bool {
 	return false
 }
 
+// isHelm says whether the pod runs helm: that program stands in for its image, once
+// scripts/rig helm has built it.
+func isHelm(pod *corev1.Pod) bool {
+	command := pod.Spec.Containers[0].Command
+	return len(command) > 0 && command[0] == "helm"
+}
+
 func sleep(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
