@@ -127,18 +127,21 @@ static void make_subnet(struct mgmt_net *x, struct op *op)
     gcp_lro_start(&x->lro, op);
 }
 
-/* What another run has just made is fine: the next LOOK judges whose it is. */
+/* True: go on. What another run has made, or is making, the next LOOK judges. */
 static bool made(struct mgmt_net *x, const char *resource)
 {
     struct rd_err *err = op_take_err(&x->lro.op);
-    if (err && x->lro.fault.situation != GCP_EXISTS) {
-        step_end_error(x->s, err);
-        return false;
-    }
-    if (!err)
+    if (!err) {
         mgmt_wrote(x->s, resource, "created");
-    rd_err_free(err);
-    return true;
+        return true;
+    }
+    if (x->lro.fault.situation == GCP_EXISTS || rd_streq(err->reason, "resourceNotReady")) {
+        step_end(x->s, FOUND_PENDING, "%s is on its way already", resource);
+        rd_err_free(err);
+    } else {
+        step_end_error(x->s, err);
+    }
+    return false;
 }
 
 static void unmake(struct mgmt_net *x, struct op *op, const char *scope, const char *collection,

@@ -12,7 +12,7 @@
 
 struct preflight {
     struct step_op *s;
-    struct gcp_call project, billing, permissions;
+    struct gcp_call project, billing, permissions, clusters;
     struct findings findings;
     unsigned purpose;
     bool asked;
@@ -21,7 +21,7 @@ struct preflight {
 static void preflight_free(void *priv)
 {
     struct preflight *x = priv;
-    struct gcp_call *calls[] = {&x->project, &x->billing, &x->permissions};
+    struct gcp_call *calls[] = {&x->project, &x->billing, &x->permissions, &x->clusters};
     for (size_t i = 0; i < RD_ARRAY_LEN(calls); i++) {
         rd_err_free(op_take_err(&calls[i]->op));
         gcp_call_clear(calls[i]);
@@ -49,6 +49,10 @@ static void ask(struct preflight *x, struct op *op)
     gcp_call_start(&x->permissions, op);
     gcp_billing_info(&x->billing, c, project);
     gcp_call_start(&x->billing, op);
+    if (s->ctx->dry_run) { /* who finds the management cluster there need not be able to make it */
+        gcp_clusters_list(&x->clusters, c, project, "-");
+        gcp_call_start(&x->clusters, op);
+    }
 }
 
 /* An API that is off answers nothing yet; step `apis` turns it on, and what is wrong shows then. */
@@ -124,6 +128,8 @@ static void judge_permissions(struct preflight *x)
 {
     if (unknown_yet(x, &x->permissions, "permissions"))
         return;
+    if (mgmt_cluster_find(x->clusters.result, MGMT_CLUSTER))
+        x->purpose &= ~(unsigned)MGMT_FOR_BOOTSTRAP;
     struct rd_err *err = op_take_err(&x->permissions.op);
     if (!err) {
         const struct step_ctx *ctx = x->s->ctx;
