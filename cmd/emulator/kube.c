@@ -20,11 +20,16 @@ static void put_namespace(struct kube_cluster *c, const char *name)
 }
 
 /* What a control plane makes for itself. */
-static void furnish(struct kube_cluster *c, int port)
+static void furnish(struct kube_cluster *c)
 {
     static const char *const names[] = {"default", "kube-system", "kube-public", "kube-node-lease"};
     for (size_t i = 0; i < RD_ARRAY_LEN(names); i++)
         put_namespace(c, names[i]);
+}
+
+/* Where it answers, as programs inside find it. */
+static void furnish_service(struct kube_cluster *c, int port)
+{
     json_t *service = rd_json_pack(
         "{s:s, s:s, s:{s:s, s:s, s:{s:s, s:s}}, s:{s:s, s:[s], s:[{s:s, s:i, s:s, s:i}], s:s}}",
         "apiVersion", "v1", "kind", "Service", "metadata", "name", "kubernetes", "namespace", "default",
@@ -66,6 +71,7 @@ static void cluster_free(struct kube_cluster *c)
     json_decref(c->gke);
     free(c->name);
     free(c->short_name);
+    free(c->token);
     free(c);
 }
 
@@ -102,8 +108,10 @@ static int on_up(struct emu *e, const char *name, const json_t *cluster)
     }
     kube_crd_start(c);
     kube_collector_start(c);
-    furnish(c, emu_listener_port(c->listener));
+    furnish(c);
     ctl_workload_start(c);
+    ctl_connector_watch(c);
+    furnish_service(c, emu_listener_port(c->listener));
     connector_maybe(c, cluster);
     kube_config_write(e->kube);
     return emu_listener_port(c->listener);

@@ -134,27 +134,6 @@ const json_t *kube_put(struct kube_cluster *c, const char *manager, json_t *take
     return stored(&w, result);
 }
 
-/* RFC 7396; target is changed in place. */
-void kube_merge_patch(json_t *target, const json_t *patch)
-{
-    const char *key;
-    json_t *v;
-    json_object_foreach ((json_t *)patch, key, v) {
-        if (json_is_null(v)) {
-            json_object_del(target, key);
-        } else if (json_is_object(v)) {
-            json_t *mine = json_object_get(target, key);
-            if (!json_is_object(mine)) {
-                mine = json_object();
-                json_object_set_new(target, key, mine);
-            }
-            kube_merge_patch(mine, v);
-        } else {
-            json_object_set_new(target, key, json_deep_copy(v));
-        }
-    }
-}
-
 const json_t *kube_merge(struct kube_cluster *c, const char *manager, const char *resource, const char *ns,
                          const char *name, json_t *take)
 {

@@ -70,6 +70,7 @@ struct kube_cluster {
     struct emu_listener *listener;
     struct rd_list resources; /* struct kube_res, in the order of discovery */
     json_int_t rv;
+    uint64_t addresses, node_ports; /* handed out to Services */
     uint64_t discovery; /* grows when kinds come and go */
     struct kube_past *past;
     size_t past_len, past_cap;
@@ -78,6 +79,7 @@ struct kube_cluster {
     uint64_t told_seq;
     struct rd_list subscribers, admits, subs, kept, watches;
     struct emu_timer sweep;
+    char *token; /* of the kubeconfig files; owned, NULL until written */
     bool connector, dropped;
 };
 
@@ -166,10 +168,27 @@ void kube_collector_start(struct kube_cluster *c);
 /* ---- kube_crd.c ---- */
 void kube_crd_start(struct kube_cluster *c);
 
-/* ---- kube_default.c ---- */
+/* ---- kube_default.c, kube_valid.c ---- */
 void kube_default(struct kube_cluster *c, struct kube_res *r, const char *version, json_t *object);
 bool kube_valid(struct kube_cluster *c, struct kube_res *r, const char *version, const json_t *old,
                 const json_t *object, struct kube_fail *f);
+
+/* ---- kube_patch.c ---- */
+/* Owned; NULL: f says why. Content types of reference 2.5. */
+json_t *kube_patch(const struct kube_type *t, const char *content_type, const json_t *object,
+                   const json_t *patch, struct kube_fail *f);
+void kube_merge_patch(json_t *target, const json_t *patch); /* RFC 7396, in place */
+
+/* ---- kube_select.c ---- */
+struct kube_select {
+    json_t *labels, *fields; /* owned; parsed */
+};
+bool kube_select_parse(struct kube_select *s, const struct emu_req *req, const struct kube_res *r,
+                       struct kube_fail *f);
+bool kube_select_parse_text(struct kube_select *s, const char *labels, const char *fields,
+                            const struct kube_res *r, struct kube_fail *f);
+bool kube_selected(const struct kube_select *s, const json_t *object);
+void kube_select_clear(struct kube_select *s);
 
 /* ---- kube_serve.c and its parts ---- */
 struct kube_call {
@@ -193,7 +212,7 @@ bool kube_serve_scale(struct kube_call *k);
 bool kube_discovery(struct kube_call *k); /* false: not a path of it */
 bool kube_openapi(struct kube_call *k);
 bool kube_authorized(struct emu *e, const char *caller, const char *verb, const char *group,
-                     const char *plural, const char *sub, const char **ret_permission);
+                     const char *plural, const char *sub, char **ret_permission);
 
 /* ---- kube_view.c: what an Accept header makes of an object ---- */
 enum kube_form { KUBE_FULL, KUBE_TABLE, KUBE_METADATA };

@@ -1,6 +1,7 @@
 /* raydeploy-emulator: see docs/emulator.md. */
 #include "auth.h"
 #include "chain.h"
+#include "kube.h"
 #include "ops.h"
 #include "outside.h"
 #include "server.h"
@@ -121,8 +122,9 @@ static bool write_env(struct emu *e, struct rd_err **reterr)
                   "export GOOGLE_APPLICATION_CREDENTIALS='%s/key.json'\n"
                   "export CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE='%s/key.json'\n"
                   "export CLOUDSDK_CONFIG='%s/gcloud'\n"
+                  "export KUBECONFIG='%s/kubeconfig'\n"
                   "export CLOUDSDK_CORE_PROJECT=%s GOOGLE_CLOUD_PROJECT=%s GCP_PROJECT_ID=%s\n",
-                  real, real, real, real, real, e->project, e->project, e->project);
+                  real, real, real, real, real, real, e->project, e->project, e->project);
     emu_outside_env(e, &out);
     rd_buf_puts(&out, "export CLOUDSDK_CORE_DISABLE_PROMPTS=1 CLOUDSDK_SURVEY_DISABLE_PROMPTS=1\n"
                       "export CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=1\n"
@@ -146,8 +148,10 @@ static bool start(struct app *a, struct rd_err **reterr)
     const char *pem = emu_server_ca_pem(e->server);
     if (!rd_file_write_atomic(ca, pem, strlen(pem), 0644, reterr))
         return false;
-    return emu_auth_start(e, reterr) && gcp_start(e, reterr) && emu_outside_start(e, reterr) &&
-           write_env(e, reterr);
+    if (!emu_auth_start(e, reterr))
+        return false;
+    kube_start(e);
+    return gcp_start(e, reterr) && emu_outside_start(e, reterr) && write_env(e, reterr);
 }
 
 static int usage(FILE *out, int code)
@@ -239,6 +243,7 @@ int main(int argc, char **argv)
         code = 1;
     }
     gcp_ops_clear(&a->emu);
+    kube_stop(&a->emu);
     emu_clock_close(&a->emu.clock);
     for (size_t i = 0; i < RD_ARRAY_LEN(signums); i++)
         uv_close((uv_handle_t *)&a->sigs[i], NULL);
