@@ -165,6 +165,7 @@ void kube_start(struct emu *e)
     e->kube = k;
     emu_gke_set_hooks(e, &hooks);
     emu_store_add_view(&e->store, "kubernetes", view, k);
+    kube_config_write(k);
 }
 
 static void on_closed(uv_handle_t *handle)
