@@ -256,7 +256,7 @@ static void deadline_in_a_later_attempt(void **state)
     (void)state;
     struct answers a = ANSWERS("502", "stall");
     struct server *s = server_new(script_answers, &a, NULL);
-    struct calls c = {.timeout_ms = 400};
+    struct calls c = {.timeout_ms = 1500};
     open_calls(&c, s, 1, "GET");
     go(&c);
     assert_call_err(&c, RD_ERR_TIMEOUT, "status 502; after 2 attempts: no answer from 127.0.0.1");
