@@ -18,8 +18,15 @@ proc_run() {
     shift
     mkdir -p "$rig_dir/logs" "$rig_dir/pids"
     printf '%s starting: %s\n' "$(date -u +%FT%TZ)" "$*" >>"$rig_dir/logs/$name.log"
-    # The rig's own locks must not live on in its children.
-    setsid "$@" >>"$rig_dir/logs/$name.log" 2>&1 </dev/null 9>&- 8>&- &
+    # Locks, the rig's own and the caller's, must not live on in its children.
+    (
+        local fd
+        for fd in "/proc/$BASHPID/fd"/*; do
+            fd=${fd##*/}
+            [ "$fd" -le 2 ] || eval "exec $fd>&-"
+        done
+        exec setsid "$@"
+    ) >>"$rig_dir/logs/$name.log" 2>&1 </dev/null &
     pid=$!
     echo "$pid $(proc_start_time "$pid" || echo gone)" >"$rig_dir/pids/$name"
 }
