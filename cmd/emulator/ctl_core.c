@@ -627,22 +627,4 @@ void ctl_core_seed(struct ctl_work *w)
                      53, "protocol", "UDP", "targetPort", 53, "name", "dns-tcp", "port", 53,
                      "protocol", "TCP", "targetPort", 53));
     kube_put(w->c, "addon-manager", dns);
-    json_t *api = ctl_object("v1", "Service", "default", "kubernetes");
-    json_object_set_new(api, "spec",
-                        rd_json_pack("{s:s, s:[s], s:s, s:[{s:s, s:i, s:s, s:i}]}", "clusterIP",
-                                     "34.118.224.1", "clusterIPs", "34.118.224.1", "type",
-                                     "ClusterIP", "ports", "name", "https", "port", 443, "protocol",
-                                     "TCP", "targetPort", 443));
-    kube_put(w->c, "kube-apiserver", api);
-    json_t *slice = ctl_object("discovery.k8s.io/v1", "EndpointSlice", "default", "kubernetes");
-    json_object_set_new(json_object_get(slice, "metadata"), "labels",
-                        rd_json_pack("{s:s}", "kubernetes.io/service-name", "kubernetes"));
-    json_object_set_new(slice, "addressType", json_string("IPv4"));
-    json_object_set_new(slice, "endpoints",
-                        rd_json_pack("[{s:[s], s:{s:b}}]", "addresses", "172.16.0.2", "conditions",
-                                     "ready", 1));
-    json_object_set_new(slice, "ports",
-                        rd_json_pack("[{s:s, s:i, s:s}]", "name", "https", "port", 443, "protocol",
-                                     "TCP"));
-    kube_put(w->c, "kube-apiserver", slice);
 }
