@@ -36,6 +36,7 @@ struct emu_server {
     struct emu *emu;
     struct emu_tls tls;
     struct rd_list listeners;
+    struct rd_list inside; /* calls of emu_call that have no answer yet */
     FILE *log;
     uint64_t seq;
     uint64_t log_seq;

@@ -116,8 +116,8 @@ static void end_job(struct ctl_work *w, const json_t *head, json_t *job, const c
     rd_strv_add(&needs, kube_cluster_name(w->c));
     RD_AUTOFREE char *name = rd_asprintf("%s/jobs/%s", kube_cluster_name(w->c),
                                          rd_json_str(job, "submission_id", NULL));
-    emu_chain_add(w->e, name, (uint64_t)(now_ms(w) - rd_json_path_int(job, "_begin", now_ms(w))),
-                  (const char *const *)needs.v);
+    json_int_t since = rd_json_path_int(job, "_there", rd_json_path_int(job, "_begin", 0));
+    emu_chain_add(w->e, name, (uint64_t)(now_ms(w) - since), (const char *const *)needs.v);
     rd_strv_clear(&needs);
 }
 
@@ -219,6 +219,9 @@ static void run_verify(struct ctl_work *w, const json_t *head, json_t *job, cons
         return;
     }
     if (json_object_get(job, "_checking") == NULL) {
+        /* What it waited for has a place of its own in the chain. */
+        if (now_ms(w) - since > LOOK_MS)
+            json_object_set_new(job, "_there", json_integer(now_ms(w)));
         json_object_set_new(job, "_checking", json_true());
         look_later(w, head, job, emu_jitter(w->e, VERIFY_MS, 15));
         return;

@@ -26,6 +26,7 @@ struct emu_server *emu_server_new(struct emu *e, struct rd_err **reterr)
 {
     struct emu_server *s = rd_calloc(1, sizeof(*s));
     s->emu = e;
+    rd_list_init(&s->inside);
     rd_list_init(&s->listeners);
     if (!emu_tls_init(&s->tls, reterr)) {
         free(s);
@@ -69,6 +70,11 @@ void emu_server_free(struct emu_server *s)
 {
     if (s == NULL)
         return;
+    while (!rd_list_empty(&s->inside)) {
+        struct emu_req *req = container_of(s->inside.next, struct emu_req, inside);
+        req->on_answer(0, NULL, req->answer_arg);
+        emu_req_end(req);
+    }
     while (!rd_list_empty(&s->listeners))
         emu_listener_close(container_of(s->listeners.next, struct emu_listener, node));
     uv_run(s->emu->loop, UV_RUN_DEFAULT); /* close callbacks */
@@ -142,6 +148,7 @@ struct emu_req *emu_req_new(struct emu_listener *l, struct emu_conn *c, struct e
     *take = (struct emu_msg){0};
     req->seq = ++l->emu->server->seq;
     req->wall_us = wall_us();
+    rd_list_init(&req->inside);
     rd_buf_init(&req->extra, EMU_HEAD_MAX);
     return req;
 }
@@ -191,6 +198,7 @@ void emu_req_end(struct emu_req *req)
     emu_req_log(req);
     struct emu_conn *c = req->conn;
     emu_timer_stop(&req->timer);
+    rd_list_remove(&req->inside);
     json_decref(req->delayed);
     emu_msg_clear(&req->msg);
     rd_buf_clear(&req->extra);
@@ -294,6 +302,7 @@ void emu_call(struct emu *e, const char *api, const char *caller, const char *me
     req->caller = rd_strdup(caller);
     req->on_answer = answer;
     req->answer_arg = arg;
+    rd_list_append(&e->server->inside, &req->inside);
     emu_timer_start(&e->clock, &req->timer, 0, on_delay);
 }
 

@@ -42,6 +42,7 @@ struct emu_msg {
 };
 
 struct emu_req {
+    struct rd_list inside; /* among the calls from inside */
     struct emu *emu;
     struct emu_listener *listener;
     struct emu_conn *conn; /* NULL: inside call, or the client has left */
