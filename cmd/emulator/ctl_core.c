@@ -10,7 +10,7 @@
 #define LINK "https://www.googleapis.com/compute/v1/"
 #define LB_FINALIZER "service.kubernetes.io/load-balancer-cleanup"
 #define DISK_FINALIZER "external-provisioner.volume.kubernetes.io/finalizer"
-#define SLICES "endpointslices.discovery.k8s.io"
+#define DEFAULT_CLASS "standard-rwo"
 
 enum { BIND_MS = 1000, DISK_MS = 10 * 1000, LB_MS = 40 * 1000, LB_GONE_MS = 30 * 1000 };
 
@@ -385,6 +385,12 @@ static void look_claim(struct ctl_work *w, const json_t *claim)
     set_finalizers(w, "persistentvolumeclaims", claim, "kubernetes.io/pvc-protection", true);
     if (rd_streq(phase, "Bound"))
         return;
+    if (rd_json_path(claim, "spec.storageClassName") == NULL) {
+        kube_merge(w->c, "kube-controller-manager", "persistentvolumeclaims", ctl_ns(claim),
+                   ctl_name(claim),
+                   rd_json_pack("{s:{s:s}}", "spec", "storageClassName", DEFAULT_CLASS));
+        return; /* told of it, and looked at again */
+    }
     RD_AUTOJSON json_t *volumes = kube_list(w->c, "persistentvolumes", NULL, NULL);
     size_t n;
     json_t *v;
@@ -607,7 +613,7 @@ static void put_system(struct ctl_work *w, const char *name, const char *app, co
 
 void ctl_core_seed(struct ctl_work *w)
 {
-    put_class(w, "standard-rwo", "pd-balanced", true);
+    put_class(w, DEFAULT_CLASS, "pd-balanced", true);
     put_class(w, "standard", "pd-standard", false);
     put_class(w, "premium-rwo", "pd-ssd", false);
     static const struct {

@@ -157,6 +157,18 @@ static void run_plain(struct ctl_work *w, const json_t *head, json_t *job)
     end_job(w, head, job, code == 0 ? "SUCCEEDED" : "FAILED", code);
 }
 
+/* The job up to here: what it now asks for comes after that. */
+static void chain_asked(struct ctl_work *w, const json_t *job)
+{
+    RD_AUTOFREE char *name = rd_asprintf("%s/jobs/%s/asks", kube_cluster_name(w->c),
+                                         rd_json_str(job, "submission_id", NULL));
+    json_int_t since = rd_json_path_int(job, "_there", rd_json_path_int(job, "_begin", 0));
+    const char *needs[] = {w->last_ray_pod, kube_cluster_name(w->c), NULL};
+    emu_chain_add(w->e, name, (uint64_t)(now_ms(w) - since),
+                  w->last_ray_pod == NULL ? needs + 1 : needs);
+    rd_str_dup(&w->gpu_asked_by, name);
+}
+
 /* Ray's autoscaler: a GPU task waits, so a group that has them grows by one. */
 static void ask_for_gpu(struct ctl_work *w, const json_t *head)
 {
@@ -183,49 +195,71 @@ static void ask_for_gpu(struct ctl_work *w, const json_t *head)
     json_decref(groups);
 }
 
-static bool all_there(struct ctl_work *w, const json_t *head, const json_t *expect)
+static double sum_of(const json_t *nodes, const char *resource)
 {
-    RD_AUTOJSON json_t *nodes = ray_nodes(w, head);
-    double cpus = 0, gpus = 0;
+    double sum = 0;
     size_t n;
     json_t *node;
-    json_array_foreach (nodes, n, node) {
-        cpus += json_number_value(rd_json_path(node, "raylet.resourcesTotal.CPU"));
-        gpus += json_number_value(rd_json_path(node, "raylet.resourcesTotal.GPU"));
-    }
-    bool wants_gpu = json_number_value(json_object_get(expect, "gpus")) > 0;
-    return (json_int_t)json_array_size(nodes) >= rd_json_path_int(expect, "nodes", 1) &&
-           cpus >= json_number_value(json_object_get(expect, "cpus")) && (!wants_gpu || gpus > 0);
+    json_array_foreach ((json_t *)nodes, n, node)
+        sum += json_number_value(rd_json_get(node, "raylet", "resourcesTotal", resource, NULL));
+    return sum;
 }
 
+/* true: the job goes on; false: it is looked at again. A wait has an end; the check then says what is
+ * missing. `key` keeps since when it waits. */
+static bool waited(struct ctl_work *w, const json_t *head, json_t *job, const char *key, bool there,
+                   json_int_t most_ms)
+{
+    json_int_t since = rd_json_path_int(job, key, -1);
+    if (since < 0) {
+        since = now_ms(w);
+        json_object_set_new(job, key, json_integer(since));
+    }
+    if (!there && now_ms(w) - since < most_ms) {
+        look_later(w, head, job, LOOK_MS);
+        return false;
+    }
+    /* What it waited for has a place of its own in the chain. */
+    if (now_ms(w) - since > LOOK_MS)
+        json_object_set_new(job, "_there", json_integer(now_ms(w)));
+    return true;
+}
+
+static void begin_verify(struct ctl_work *w, const json_t *head, json_t *job, const json_t *expect)
+{
+    RD_AUTOFREE char *what = json_dumps(expect, JSON_SORT_KEYS);
+    const char *version = rd_json_path_str(cluster_of(w, head), "spec.rayVersion");
+    RD_AUTOFREE char *line =
+        rd_asprintf("Ray %s, expecting %s\n", version == NULL ? "unknown" : version, what);
+    say_log(job, line);
+    json_object_set_new(job, "_seen", json_true());
+}
+
+/* In the order of the program: nodes, the checks that take time, a GPU that comes on demand. */
 static void run_verify(struct ctl_work *w, const json_t *head, json_t *job, const json_t *expect)
 {
     json_int_t wait_ms = rd_json_path_int(expect, "wait_s", 300) * 1000;
-    json_int_t since = rd_json_path_int(job, "_begin", 0) + START_MS;
-    if (json_object_get(job, "_seen") == NULL) {
-        RD_AUTOFREE char *what = json_dumps(expect, JSON_SORT_KEYS);
-        const json_t *cluster = cluster_of(w, head);
-        const char *version = rd_json_path_str(cluster, "spec.rayVersion");
-        RD_AUTOFREE char *line =
-            rd_asprintf("Ray %s, expecting %s\n", version == NULL ? "unknown" : version, what);
-        say_log(job, line);
-        json_object_set_new(job, "_seen", json_true());
-    }
-    bool there = all_there(w, head, expect);
-    if (!there && now_ms(w) - since < wait_ms) {
-        if (json_number_value(json_object_get(expect, "gpus")) > 0)
-            ask_for_gpu(w, head);
-        look_later(w, head, job, LOOK_MS);
-        return;
-    }
+    RD_AUTOJSON json_t *nodes = ray_nodes(w, head);
+    if (json_object_get(job, "_seen") == NULL)
+        begin_verify(w, head, job, expect);
+    bool there = (json_int_t)json_array_size(nodes) >= rd_json_path_int(expect, "nodes", 1) &&
+                 sum_of(nodes, "CPU") >= json_number_value(json_object_get(expect, "cpus"));
     if (json_object_get(job, "_checking") == NULL) {
-        /* What it waited for has a place of its own in the chain. */
-        if (now_ms(w) - since > LOOK_MS)
-            json_object_set_new(job, "_there", json_integer(now_ms(w)));
+        if (!waited(w, head, job, "_nodes", there, wait_ms))
+            return;
         json_object_set_new(job, "_checking", json_true());
         look_later(w, head, job, emu_jitter(w->e, VERIFY_MS, 15));
         return;
     }
+    bool wants_gpu = json_number_value(json_object_get(expect, "gpus")) > 0;
+    bool has_gpu = sum_of(nodes, "GPU") > 0;
+    if (wants_gpu && !has_gpu) {
+        if (json_object_get(job, "_gpu") == NULL)
+            chain_asked(w, job);
+        ask_for_gpu(w, head);
+    }
+    if (wants_gpu && !waited(w, head, job, "_gpu", has_gpu, wait_ms < 120000 ? 120000 : wait_ms))
+        return;
     bool ok = false;
     RD_AUTOFREE char *lines = verify_output(w, head, expect, &ok);
     say_log(job, lines);

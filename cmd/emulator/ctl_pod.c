@@ -108,7 +108,7 @@ bool ctl_pod_ready(const json_t *pod)
 }
 
 /* ---- A pod's life ---- */
-/* Notes of one pod, in w->told's neighbour: {i, stage, due, tries, pulling, sched, pulled, init}. */
+/* Notes of one pod: {i, stage, due, tries, pulling, made, pulled, end}. */
 static json_t *life_of(struct ctl_work *w, const json_t *pod)
 {
     const char *uid = rd_json_path_str(pod, "metadata.uid");
@@ -270,6 +270,9 @@ static void chain_pulled(struct ctl_work *w, const json_t *pod, const json_t *li
                                      rd_json_str(node, "metadata", "labels",
                                                  "cloud.google.com/gke-nodepool", NULL)));
     rd_strv_add(&needs, kube_cluster_name(w->c));
+    const char *without = NULL;
+    if (w->gpu_asked_by != NULL && ctl_quota_use(pod, "limits.nvidia.com/gpu", &without) > 0)
+        rd_strv_add(&needs, w->gpu_asked_by);
     const json_t *cluster = emu_gke_cluster(w->e, kube_cluster_name(w->c));
     const char *network = rd_json_path_str(cluster, "networkConfig.network");
     const char *name;
@@ -289,7 +292,7 @@ static void chain_pulled(struct ctl_work *w, const json_t *pod, const json_t *li
     }
     RD_AUTOFREE char *entry = NULL;
     chain_name(w, pod, "/images", &entry);
-    json_int_t from = rd_json_path_int(life, "sched", now_ms(w));
+    json_int_t from = rd_json_path_int(life, "made", now_ms(w));
     emu_chain_add(w->e, entry, (uint64_t)(now_ms(w) - from), (const char *const *)needs.v);
     rd_strv_clear(&needs);
 }
@@ -314,6 +317,8 @@ static void chain_ready(struct ctl_work *w, const json_t *pod, const json_t *lif
     }
     const char *needs[] = {images, head, NULL};
     emu_chain_add(w->e, entry, (uint64_t)(now_ms(w) - from), needs);
+    if (ray != NULL)
+        rd_str_dup(&w->last_ray_pod, entry);
     if (rd_streq(rd_json_str(pod, "metadata", "labels", "app.kubernetes.io/name", NULL),
                  "kuberay-operator"))
         rd_str_dup(&w->operator_chain, entry);
@@ -455,9 +460,11 @@ void ctl_pod_look(struct kube_cluster *c, const char *ns, const char *name, void
         return;
     RD_AUTOJSON json_t *pod = json_incref((json_t *)found);
     const char *node = rd_json_path_str(pod, "spec.nodeName");
+    json_t *life = life_of(w, pod);
+    if (json_object_get(life, "made") == NULL)
+        json_object_set_new(life, "made", json_integer(now_ms(w)));
     if (node == NULL)
         return;
-    json_t *life = life_of(w, pod);
     if (kube_get(c, "nodes", NULL, node) == NULL) { /* the machine is gone, and the pod with it */
         kube_delete(c, "pods", ns, name);
         if (kube_get(c, "pods", ns, name) != NULL)
@@ -473,7 +480,6 @@ void ctl_pod_look(struct kube_cluster *c, const char *ns, const char *name, void
         return;
     if (st == NULL) {
         stage(life, "pull");
-        json_object_set_new(life, "sched", json_integer(now_ms(w)));
         show(w, pod, life, init_count(pod) > 0 ? "PodInitializing" : "ContainerCreating", NULL, NULL);
         later(w, pod, life, emu_jitter(w->e, MOUNT_MS, 40));
         return;

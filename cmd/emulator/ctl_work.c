@@ -29,6 +29,8 @@ static void drop_work(void *take)
     json_decref(w->heads);
     json_decref(w->heads_ms);
     free(w->operator_chain);
+    free(w->last_ray_pod);
+    free(w->gpu_asked_by);
     free(w);
 }
 

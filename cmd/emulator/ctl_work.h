@@ -20,7 +20,8 @@ struct ctl_work {
     json_t *told;            /* owned: pod -> what the autoscaler said last */
     json_t *lives;           /* owned: pod uid -> where it is in its life */
     json_t *heads, *heads_ms; /* owned: RayCluster -> its head's name in the chain, and since when */
-    char *operator_chain;    /* KubeRay's pod in the chain */
+    /* Names in the chain: KubeRay's pod, the last of Ray's, the job that asked for a GPU; owned. */
+    char *operator_chain, *last_ray_pod, *gpu_asked_by;
     unsigned next_address;   /* of pods and Services */
 };
 

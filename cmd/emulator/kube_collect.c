@@ -328,7 +328,8 @@ static void on_sweep(struct emu_timer *t)
         now = kube_find(p->res, kube_meta(p->object, "namespace"), kube_meta(p->object, "name"));
         if (now != p->object || !is_going(p->object))
             continue;
-        if (p->res == kube_ns_res(c))
+        bool held = has_finalizer(p->object, "foregroundDeletion") || has_finalizer(p->object, "orphan");
+        if (p->res == kube_ns_res(c) && !held)
             empty_namespace(&s, p->object);
         else if (p->res == crds && has_finalizer(p->object, CRD_FINALIZER))
             empty_kind(&s, crds, p->object);
