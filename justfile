@@ -27,6 +27,10 @@ test-job *FLAGS: build
 status *FLAGS: build
     {{raydeploy}} status {{target}} {{FLAGS}}
 
+# Prometheus and Grafana with Ray's targets and dashboards
+install-monitoring *FLAGS: build
+    {{raydeploy}} monitoring install {{target}} {{FLAGS}}
+
 # delete what was made, and wait until it is gone
 teardown *FLAGS: build
     {{raydeploy}} teardown {{target}} {{FLAGS}}

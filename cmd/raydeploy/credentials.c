@@ -45,18 +45,6 @@ static void start(struct op *parent, void *ctx)
     gcp_call_start(&a->call, parent);
 }
 
-/* Where kubectl would write: --kubeconfig, the first of KUBECONFIG, else ~/.kube/config. Owned. */
-static char *kubeconfig_path(const struct config *c)
-{
-    if (c->kubeconfig)
-        return rd_strdup(c->kubeconfig);
-    const char *list = getenv("KUBECONFIG"), *home = getenv("HOME");
-    size_t n = list ? strcspn(list, ":") : 0;
-    if (n)
-        return rd_strndup(list, n);
-    return rd_asprintf("%s/.kube/config", home ? home : "");
-}
-
 /* The path by which this program can be found from anywhere; owned. */
 static char *program_path(const struct verb_ctx *v)
 {

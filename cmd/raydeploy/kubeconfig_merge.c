@@ -56,6 +56,8 @@ static json_t *cluster_of(const struct kubeconfig_entry *e)
 
 static json_t *user_of(const struct kubeconfig_entry *e)
 {
+    if (e->user)
+        return json_deep_copy(e->user);
     return rd_json_pack("{s:{s:s, s:s, s:O, s:s, s:b, s:s}}", "exec", "apiVersion",
                         "client.authentication.k8s.io/v1", "command", e->command, "args", e->args,
                         "interactiveMode", "Never", "provideClusterInfo", 0, "installHint",
@@ -72,9 +74,10 @@ bool kubeconfig_put(json_t *tree, const struct kubeconfig_entry *e, struct rd_er
         json_object_set_new(tree, "apiVersion", json_string("v1"));
     if (!kind)
         json_object_set_new(tree, "kind", json_string("Config"));
-    json_t *context = rd_json_pack("{s:s, s:s}", "cluster", e->name, "user", e->name);
+    const char *user = e->user_name ? e->user_name : e->name;
+    json_t *context = rd_json_pack("{s:s, s:s}", "cluster", e->name, "user", user);
     if (!put(tree, "clusters", e->name, "cluster", cluster_of(e), reterr) ||
-        !put(tree, "users", e->name, "user", user_of(e), reterr)) {
+        !put(tree, "users", user, "user", user_of(e), reterr)) {
         json_decref(context);
         return false;
     }
@@ -104,23 +107,83 @@ static bool read_tree(const char *path, json_t **ret, struct rd_err **reterr)
     return *ret || rd_fail(reterr, RD_ERR_INPUT, "%s is not a kubeconfig", path);
 }
 
-bool kubeconfig_put_file(const char *path, const struct kubeconfig_entry *e, struct rd_err **reterr)
+static char *real_path(const char *path)
 {
     char *real = realpath(path, NULL);
-    RD_AUTOFREE char *target = real ? rd_strdup(real) : rd_strdup(path);
+    char *own = rd_strdup(real ? real : path);
     free(real);
+    return own;
+}
+
+static bool write_tree(const char *target, const json_t *tree, struct rd_err **reterr)
+{
+    RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(RD_BUF_UNBOUNDED);
+    yaml_write(&text, tree, NULL);
+    const char *slash = strrchr(target, '/');
+    RD_AUTOFREE char *dir = slash ? rd_strndup(target, (size_t)(slash - target)) : NULL;
+    return (!dir || !*dir || rd_path_exists(dir) || rd_dir_make(dir, reterr)) &&
+           rd_file_write_atomic(target, rd_buf_str(&text), text.len, 0600, reterr);
+}
+
+bool kubeconfig_put_file(const char *path, const struct kubeconfig_entry *e, struct rd_err **reterr)
+{
+    RD_AUTOFREE char *target = real_path(path);
     json_t *tree = NULL;
     if (!read_tree(target, &tree, reterr))
         return false;
     bool ok = kubeconfig_put(tree, e, reterr);
     if (!ok)
         rd_err_wrap(*reterr, "%s", target);
-    RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(RD_BUF_UNBOUNDED);
-    if (ok)
-        yaml_write(&text, tree, NULL);
+    ok = ok && write_tree(target, tree, reterr);
     json_decref(tree);
-    const char *slash = strrchr(target, '/');
-    RD_AUTOFREE char *dir = slash ? rd_strndup(target, (size_t)(slash - target)) : NULL;
-    return ok && (!dir || !*dir || rd_path_exists(dir) || rd_dir_make(dir, reterr)) &&
-           rd_file_write_atomic(target, rd_buf_str(&text), text.len, 0600, reterr);
+    return ok;
+}
+
+static bool drop_named(json_t *tree, const char *key, const char *name)
+{
+    json_t *list = json_object_get(tree, key);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (rd_streq(rd_json_str(json_array_get(list, i), "name", NULL), name)) {
+            json_array_remove(list, i);
+            return true;
+        }
+    return false;
+}
+
+bool kubeconfig_drop(json_t *tree, const char *name, const char *user)
+{
+    bool cluster = drop_named(tree, "clusters", name);
+    bool context = drop_named(tree, "contexts", name);
+    bool login = drop_named(tree, "users", user);
+    bool any = cluster || context || login;
+    if (any && rd_streq(rd_json_str(tree, "current-context", NULL), name))
+        json_object_set_new(tree, "current-context", json_string(""));
+    return any;
+}
+
+bool kubeconfig_drop_file(const char *path, const char *name, const char *user, bool *ret_dropped,
+                          struct rd_err **reterr)
+{
+    *ret_dropped = false;
+    if (!rd_path_exists(path))
+        return true;
+    RD_AUTOFREE char *target = real_path(path);
+    json_t *tree = NULL;
+    if (!read_tree(target, &tree, reterr))
+        return false;
+    *ret_dropped = kubeconfig_drop(tree, name, user);
+    bool ok = !*ret_dropped || write_tree(target, tree, reterr);
+    json_decref(tree);
+    return ok;
+}
+
+char *kubeconfig_path(const struct config *c)
+{
+    if (c->kubeconfig)
+        return rd_strdup(c->kubeconfig);
+    const char *list = getenv("KUBECONFIG"), *home = getenv("HOME");
+    size_t n = list ? strcspn(list, ":") : 0;
+    if (n)
+        return rd_strndup(list, n);
+    return rd_asprintf("%s/.kube/config", home ? home : "");
 }

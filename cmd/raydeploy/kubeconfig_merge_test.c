@@ -80,12 +80,35 @@ static void not_one(void **state)
     }
 }
 
+static void out_again(void **state)
+{
+    (void)state;
+    RD_AUTOJSON json_t *tree = json_object();
+    RD_AUTOJSON json_t *login = rd_json_pack("{s:s}", "token", "t");
+    struct rd_err *err = NULL;
+    struct kubeconfig_entry mine = {.name = "mine", .server = "https://203.0.113.1", .user = login};
+    struct kubeconfig_entry ours = {
+        .name = "k3d-one", .user_name = "admin@k3d-one", .server = "https://127.0.0.1:1", .user = login};
+    assert_true(kubeconfig_put(tree, &mine, &err));
+    RD_AUTOFREE char *before = rd_json_dump(tree);
+    assert_true(kubeconfig_put(tree, &ours, &err));
+    assert_string_equal(rd_json_str(json_array_get(json_object_get(tree, "contexts"), 1), "context", "user", NULL),
+                        "admin@k3d-one");
+    assert_true(kubeconfig_drop(tree, "k3d-one", "admin@k3d-one"));
+    assert_string_equal(rd_json_str(tree, "current-context", NULL), "");
+    json_object_set_new(tree, "current-context", json_string("mine"));
+    RD_AUTOFREE char *after = rd_json_dump(tree);
+    assert_string_equal(after, before);
+    assert_false(kubeconfig_drop(tree, "k3d-one", "admin@k3d-one"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(into_nothing),
         cmocka_unit_test(beside_others),
         cmocka_unit_test(not_one),
+        cmocka_unit_test(out_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,6 +82,6 @@ json_t *verb_object_json(const json_t *object);
 extern const struct verb verb_apply, verb_delete, verb_diff, verb_wait, verb_explain,
     verb_port_forward, verb_up, verb_bootstrap, verb_credentials, verb_teardown, verb_test_job,
     verb_render, verb_init, verb_check, verb_job, verb_dashboard, verb_grafana, verb_plan,
-    verb_monitoring, verb_status, verb_lint, verb_token, verb_version, verb_completion, verb_help;
+    verb_monitoring, verb_local, verb_status, verb_lint, verb_token, verb_version, verb_completion, verb_help;
 
 #endif

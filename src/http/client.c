@@ -195,6 +195,7 @@ void http_client_free(struct http_client *c)
         sock_close(container_of(c->ready.next, struct http_sock, ready));
     http_tls_clear(&c->o.tls);
     free(c->o.proxy);
+    free(c->o.unix_socket);
     op_finish(&c->pump, NULL); /* frees c from the run queue */
     curl_global_cleanup();
 }

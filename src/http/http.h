@@ -41,6 +41,7 @@ struct http_client_options {
     struct http_tls tls;     /* moved in */
     char *proxy;             /* owned by the options, moved; "": none; NULL: environment as curl reads
                                 it, but never for a loopback address */
+    char *unix_socket;       /* owned, moved; every request goes there, whatever its host; NULL: none */
     bool http1_only;
     unsigned in_flight_max;  /* further requests wait in order; 0: no limit. Streams do not count */
     /* For --log-file: called when a request ended (also with an error). May be NULL. */

@@ -293,6 +293,8 @@ CURL *setup_easy(struct http_req *r, struct rd_err **reterr)
         setup_named_proxy(e, c->o.proxy);
     else
         setup_env_proxy(e, r, url != NULL);
+    if (c->o.unix_socket != NULL)
+        curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, c->o.unix_socket);
     setup_method(e, r);
     setup_headers(e, r);
     return e;
