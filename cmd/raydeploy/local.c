@@ -57,6 +57,7 @@ static void clean_up(struct local *x)
         return;
     verb_say(x->v, NOTE_WARN, "taking away what was made of cluster %s", x->v->config.name);
     x->del = (struct local_delete){.d = &x->docker, .name = x->v->config.name};
+    x->v->config.timeout_ms = 0; /* it may have run out; this has a limit of its own */
     if (verb_run_op(x->v, &x->del.op, start_delete, x) != 0)
         verb_say(x->v, NOTE_WARN, "not all of it could be: raydeploy local delete --name %s",
                  x->v->config.name);

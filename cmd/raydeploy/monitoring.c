@@ -1,4 +1,5 @@
 /* monitoring install|remove|status: see docs/monitoring.md. */
+#include "ray_way.h"
 #include "verb.h"
 
 #include "base/alloc.h"
@@ -58,6 +59,7 @@ static int finish(struct monitoring *x, int code)
 {
     if (!x->m.helm_dirty && !x->m.holder)
         return code;
+    x->v->config.timeout_ms = 0; /* it may have run out; this has a limit of its own */
     int closing = verb_run_op(x->v, &x->close.op, start_close, x);
     mon_close_free(&x->close);
     return code ? code : closing;
@@ -255,6 +257,10 @@ static bool check(struct verb_ctx *v, struct mon *m, const char *action, int *re
         *ret = verb_refuse(v, "--crds goes with monitoring remove");
         return false;
     }
+    if (verb_flag(v, "crds") && (m->existing || m->kind == MON_GMP)) {
+        *ret = verb_refuse(v, "--crds: those CRDs are not ours to remove");
+        return false;
+    }
     if (helm && m->kind == MON_PROMETHEUS && !m->existing && !v->config.monitoring.helm_image) {
         struct rd_err *err = rd_err_new(RD_ERR_INPUT, "monitoring.helmImage is not set");
         rd_err_hint(err, "Helm runs as a job in the cluster, with every right there is, so the image is "
@@ -292,6 +298,13 @@ static int act(struct monitoring *x, const char *action)
     return code;
 }
 
+/* A kubeconfig that was named counts on either target. */
+static struct k8s_client *connect_workload(struct verb_ctx *v, struct rd_err **reterr)
+{
+    bool named = v->config.kubeconfig || v->config.context;
+    return named ? verb_connect(v, reterr) : verb_workload(v, NULL, reterr);
+}
+
 static int run(struct verb_ctx *v)
 {
     const struct rd_strv *words = &v->config.rest;
@@ -309,7 +322,7 @@ static int run(struct verb_ctx *v)
     x.m.notes = v->notes;
     if (check(v, &x.m, action, &code)) {
         x.m.templates = template_set_open(v->config.templates_dir, &err);
-        x.m.client = x.m.templates ? verb_connect(v, &err) : NULL;
+        x.m.client = x.m.templates ? connect_workload(v, &err) : NULL;
         code = x.m.client ? act(&x, action) : verb_fail(v, err);
     }
     if (x.m.client)

@@ -284,9 +284,11 @@ static bool advance(struct mon_remove *r, struct rd_err **reterr)
         return true;
     case RM_RELEASE:
         mon_release_read(r->secrets.result, &r->release);
-        if (r->release.found && !mon_release_ours(r->m, &r->release))
-            mon_notice(r->m, "the Helm release %s is not this deployment's and stays",
+        if (r->release.found && !mon_release_ours(r->m, &r->release)) {
+            r->drop_crds = false;
+            mon_notice(r->m, "the Helm release %s is not this deployment's and stays, with its CRDs",
                        r->m->config->monitoring.release);
+        }
         if (r->m->existing || !r->space.result) {
             list_dashboards(r);
             return true;
