@@ -63,7 +63,7 @@ json_t *mgmt_cluster_body(const struct config *c, const char *node_email)
     RD_AUTOFREE char *pool = cc_workload_pool(c);
     json_t *body = rd_json_pack(
         "{s:s, s:s, s:s, s:s, s:{s:s}, s:{s:s}, s:{s:b}, s:{s:s}}", "name", MGMT_CLUSTER,
-        "description", MGMT_DESCRIPTION, "network", network, "subnetwork", subnet,
+        "description", "Config Connector of raydeploy", "network", network, "subnetwork", subnet,
         "resourceLabels", MGMT_MARK, "true", "releaseChannel", "channel", "REGULAR",
         "shieldedNodes", "enabled", 1, "workloadIdentityConfig", "workloadPool", pool);
     /* No address at all: IAM guards the DNS endpoint, and nodes have private addresses only. */
