@@ -75,10 +75,15 @@ struct k8s_client *verb_workload(struct verb_ctx *v, const json_t *facts, struct
     RD_AUTOJSON json_t *own = facts ? json_incref((json_t *)facts) : find_cluster(v, reterr);
     if (!own)
         return NULL;
-    struct step_ctx ctx = {
-        .loop = v->loop, .config = &v->config, .facts = own, .notes = v->notes};
-    bool ok = google_connect_workload(&ctx, reterr);
-    if (ctx.gcp)
-        gcp_client_free(ctx.gcp); /* the connection has the credentials to itself */
-    return ok ? ctx.workload : NULL;
+    const char *server = rd_json_str(own, "gke.endpoint", NULL);
+    struct google_ears ears = {.observe = verb_on_request, .warn = on_warning, .ctx = v};
+    struct http_auth *auth = NULL;
+    if (!server) {
+        rd_fail(reterr, RD_ERR_PREFLIGHT, "the address of the workload cluster is not known yet");
+        return NULL;
+    }
+    if (!google_credentials(v->loop, &v->config, &ears, &auth, reterr))
+        return NULL;
+    return google_cluster_client(v->loop, auth, "the workload cluster",
+                                 server, rd_json_str(own, "gke.ca", NULL), &ears, reterr);
 }

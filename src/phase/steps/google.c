@@ -94,6 +94,31 @@ json_t *google_ca_fact(const char *ca_pem)
 
 /* ---- Clusters ---- */
 
+struct k8s_client *google_cluster_client(struct loop *l, struct http_auth *take_auth,
+                                         const char *what, const char *server, const char *ca,
+                                         const struct google_ears *ears, struct rd_err **reterr)
+{
+    if (!http_url_check(server, reterr)) {
+        take_auth->ops->free(take_auth);
+        return NULL;
+    }
+    struct k8s_client_options o = {.auth = take_auth,
+                                   .observe = ears->observe,
+                                   .observe_ctx = ears->ctx,
+                                   .warn = ears->warn,
+                                   .warn_ctx = ears->ctx,
+                                   .retry = ears->retry,
+                                   .retry_ctx = ears->ctx};
+    o.config.origin = rd_strdup(what);
+    o.config.server = rd_strdup(server);
+    o.config.ns = rd_strdup("default");
+    if (ca && *ca)
+        o.config.tls.ca_pem = rd_strdup(ca);
+    else
+        o.config.tls.ca_file = rd_strdup(auth_env("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE"));
+    return k8s_client_new(l, &o);
+}
+
 /* The same identity as for Google's APIs: IAM decides there as well. */
 static bool connect_cluster(struct step_ctx *ctx, const char *endpoint_fact, const char *ca_fact,
                             const char *what, struct k8s_client **into, struct rd_err **reterr)
@@ -104,25 +129,12 @@ static bool connect_cluster(struct step_ctx *ctx, const char *endpoint_fact, con
     const char *ca = json_string_value(step_fact(ctx, ca_fact));
     if (!server)
         return rd_fail(reterr, RD_ERR_PREFLIGHT, "the address of %s is not known yet", what);
-    if (!http_url_check(server, reterr) || !google_connect(ctx, reterr))
+    if (!google_connect(ctx, reterr))
         return false;
     struct google_ears ears = ears_of(ctx);
-    struct k8s_client_options o = {.auth = auth_google_ref(gcp_client_auth(ctx->gcp)),
-                                   .observe = ears.observe,
-                                   .observe_ctx = ears.ctx,
-                                   .warn = ears.warn,
-                                   .warn_ctx = ears.ctx,
-                                   .retry = ears.retry,
-                                   .retry_ctx = ears.ctx};
-    o.config.origin = rd_strdup(what);
-    o.config.server = rd_strdup(server);
-    o.config.ns = rd_strdup("default");
-    if (ca && *ca)
-        o.config.tls.ca_pem = rd_strdup(ca);
-    else
-        o.config.tls.ca_file = rd_strdup(auth_env("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE"));
-    *into = k8s_client_new(ctx->loop, &o);
-    return true;
+    *into = google_cluster_client(ctx->loop, auth_google_ref(gcp_client_auth(ctx->gcp)), what,
+                                  server, ca, &ears, reterr);
+    return *into != NULL;
 }
 
 bool google_connect_management(struct step_ctx *ctx, struct rd_err **reterr)

@@ -20,6 +20,12 @@ bool google_credentials(struct loop *l, const struct config *c, const struct goo
 struct gcp_client *google_client_new(struct loop *l, const struct config *c,
                                      const struct google_ears *ears, struct rd_err **reterr);
 
+/* A client for a cluster's API server. Takes *take_auth (also when it fails). ca: the value of a fact
+ * as google_ca_fact makes it, or NULL. What ears->ctx points to must outlive the client. */
+struct k8s_client *google_cluster_client(struct loop *l, struct http_auth *take_auth,
+                                         const char *what, const char *server, const char *ca,
+                                         const struct google_ears *ears, struct rd_err **reterr);
+
 /* ctx->gcp with the credentials that --credentials or the environment name (src/auth). */
 bool google_connect(struct step_ctx *ctx, struct rd_err **reterr) RD_MUST_CHECK;
 /* ctx->management from facts mgmt.endpoint and mgmt.ca; false with RD_ERR_PREFLIGHT while they are not
