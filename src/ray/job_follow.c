@@ -7,7 +7,6 @@
 
 #define FOLLOW_PAUSE_MIN_MS 100
 #define FOLLOW_PAUSE_MAX_MS 15000
-#define FOLLOW_LOG_PAUSE_MIN_MS 400
 #define FOLLOW_LOG_PAUSE_MAX_MS 2000
 #define FOLLOW_LOG_SHARE 4        /* a log that takes long to read is read more seldom */
 #define FOLLOW_LOG_MS 120000      /* one reading of it */
@@ -59,15 +58,15 @@ static void follow_read(struct ray_job_follow *f)
 static void follow_pause(struct ray_job_follow *f)
 {
     uint64_t delay = (op_now_ms(&f->op) - f->started_ms) / 100;
-    uint64_t min = FOLLOW_PAUSE_MIN_MS, max = FOLLOW_PAUSE_MAX_MS;
-    if (!f->no_logs) {
-        min = FOLLOW_LOG_PAUSE_MIN_MS;
-        max = FOLLOW_LOG_PAUSE_MAX_MS;
-        if (f->fetch_ms * FOLLOW_LOG_SHARE > max)
-            max = min = f->fetch_ms * FOLLOW_LOG_SHARE;
-    }
+    uint64_t max = f->no_logs ? FOLLOW_PAUSE_MAX_MS : FOLLOW_LOG_PAUSE_MAX_MS;
+    if (delay > max)
+        delay = max;
+    if (delay < FOLLOW_PAUSE_MIN_MS)
+        delay = FOLLOW_PAUSE_MIN_MS;
+    if (!f->no_logs && delay < f->fetch_ms * FOLLOW_LOG_SHARE)
+        delay = f->fetch_ms * FOLLOW_LOG_SHARE;
     f->state = FOLLOW_PAUSE;
-    if (!op_timer_start(&f->pause, &f->op, delay < min ? min : delay > max ? max : delay))
+    if (!op_timer_start(&f->pause, &f->op, delay))
         op_finish(&f->op, op_take_err(&f->pause.op));
 }
 

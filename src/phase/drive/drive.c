@@ -75,6 +75,8 @@ static void make_context(struct drive *d, struct loop *l, const struct drive_opt
     ctx->notes = &d->hall.notes;
     ctx->session = o->session;
     ctx->going_down = o->goal.kind == GOAL_DOWN;
+    int job = steps_find(o->rows, o->row_count, "job");
+    ctx->job_follows = o->goal.kind == GOAL_UP && job >= 0 && (o->goal.want >> job & 1) != 0;
     ctx->dry_run = o->dry_run;
     ctx->facts = json_object();
     if (o->config->facts)
