@@ -19,6 +19,8 @@ static const char *const table[] = {
 "LabelSelectorRequirement key:s operator:s values:[s]",
 "LocalObjectReference! name:s",
 "ObjectReference! apiVersion:s fieldPath:s kind:s name:s namespace:s resourceVersion:s uid:s",
+/* A volume's claim is not one value: the binder adds to what an applier named. */
+"ClaimReference apiVersion:s fieldPath:s kind:s name:s namespace:s resourceVersion:s uid:s",
 "TypedObjectReference! apiGroup:s kind:s name:s namespace:s",
 "SecretReference! name:s namespace:s",
 
@@ -94,7 +96,7 @@ static const char *const table[] = {
 "NodeSpec configSource:o externalID:s podCIDR:s podCIDRs:[s]= providerID:s taints:[o] unschedulable:b",
 "NodeStatus addresses:[o]{type} allocatable:{q} capacity:{q} conditions:[Condition]{type} config:o daemonEndpoints:o declaredFeatures:[s] features:o images:[o] nodeInfo:o phase:s runtimeHandlers:[o] volumesAttached:[o] volumesInUse:[s]",
 "PersistentVolume apiVersion:s kind:s metadata:ObjectMeta spec:PersistentVolumeSpec status:PersistentVolumeStatus",
-"PersistentVolumeSpec accessModes:[s] awsElasticBlockStore:o azureDisk:o azureFile:o capacity:{q} cephfs:o cinder:o claimRef:ObjectReference csi:CSIPersistentVolumeSource fc:o flexVolume:o flocker:o gcePersistentDisk:o glusterfs:o hostPath:HostPathVolumeSource iscsi:o local:o mountOptions:[s] nfs:NFSVolumeSource nodeAffinity:o persistentVolumeReclaimPolicy:s photonPersistentDisk:o portworxVolume:o quobyte:o rbd:o scaleIO:o storageClassName:s storageos:o volumeAttributesClassName:s volumeMode:s vsphereVolume:o",
+"PersistentVolumeSpec accessModes:[s] awsElasticBlockStore:o azureDisk:o azureFile:o capacity:{q} cephfs:o cinder:o claimRef:ClaimReference csi:CSIPersistentVolumeSource fc:o flexVolume:o flocker:o gcePersistentDisk:o glusterfs:o hostPath:HostPathVolumeSource iscsi:o local:o mountOptions:[s] nfs:NFSVolumeSource nodeAffinity:o persistentVolumeReclaimPolicy:s photonPersistentDisk:o portworxVolume:o quobyte:o rbd:o scaleIO:o storageClassName:s storageos:o volumeAttributesClassName:s volumeMode:s vsphereVolume:o",
 "CSIPersistentVolumeSource controllerExpandSecretRef:SecretReference controllerPublishSecretRef:SecretReference driver:s fsType:s nodeExpandSecretRef:SecretReference nodePublishSecretRef:SecretReference nodeStageSecretRef:SecretReference readOnly:b volumeAttributes:m volumeHandle:s",
 "PersistentVolumeStatus lastPhaseTransitionTime:s message:s phase:s reason:s",
 "PersistentVolumeClaim apiVersion:s kind:s metadata:ObjectMeta spec:PVCSpec status:PVCStatus",

@@ -200,8 +200,11 @@ void proof_put_data(const struct proof *p, struct rd_buf *out)
 {
     for (size_t i = 0; i < p->scan.len; i++) {
         const struct scan_item *item = &p->scan.items[i];
+        /* The disks of machines hold nothing of anybody's; those of claims do. */
+        bool claims = item->kind == SCAN_DISK &&
+                      (!rd_starts_with(item->name, "gke-") || strstr(item->name, "-pvc-"));
         bool data = item->kind == SCAN_FILESTORE || item->kind == SCAN_BUCKET ||
-                    item->kind == SCAN_REGISTRY || item->kind == SCAN_DISK;
+                    item->kind == SCAN_REGISTRY || claims;
         if (!data || item->management || proof_fate(p, item) != PROOF_GOES)
             continue;
         rd_buf_puts(out, "  ");

@@ -347,13 +347,13 @@ static char *where_of(const struct scan_match *m, const json_t *r)
         if (v)
             return rd_strdup(last_part(v));
     }
-    const char *name = rd_json_str(r, "name", NULL);
-    const char *at = name ? strstr(name, "/locations/") : NULL;
-    if (!at)
+    /* "zones/Z/disks/D", "regions/R/...", "locations/L/..." of a link or a full name. */
+    const char *link = rd_json_str(r, "selfLink", NULL), *name = rd_json_str(r, "name", NULL);
+    const char *tail = tail_of(m, link ? link : name);
+    const char *slash = tail ? strchr(tail, '/') : NULL;
+    if (!slash || rd_starts_with(tail, "global/"))
         return rd_strdup("global");
-    at += strlen("/locations/");
-    (void)m;
-    return rd_strndup(at, strcspn(at, "/"));
+    return rd_strndup(slash + 1, strcspn(slash + 1, "/"));
 }
 
 static bool is_billed(enum scan_kind k)
