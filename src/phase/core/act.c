@@ -106,11 +106,16 @@ step_set step_dependents(const struct phase *p, unsigned i)
     return set;
 }
 
+bool phase_may_write(const struct phase *p, uint64_t now_ms)
+{
+    return p->lock_until_ms > 0 && now_ms + p->lock_margin_ms < p->lock_until_ms;
+}
+
 bool lock_open(const struct phase *p, unsigned i)
 {
     if (!p->needs_lock || p->defs[i].unlocked || p->defs[i].look_only)
         return true;
-    return p->lock_until_ms > 0 && p->now_ms + p->lock_margin_ms < p->lock_until_ms;
+    return phase_may_write(p, p->now_ms);
 }
 
 bool step_not_lost(const struct phase *p, unsigned i)

@@ -260,6 +260,9 @@ void phase_step(struct phase *p, const struct phase_event *e, struct phase_comma
 uint64_t phase_wake_ms(const struct phase *p);
 /* Only the lock keeps a step from going on: the shell may get it now. */
 bool phase_wants_lock(const struct phase *p);
+/* May a request that changes something under the lock leave at this moment? For the shell, which asks it
+ * again before each attempt: a process that was stopped in between must not send what it was about to. */
+bool phase_may_write(const struct phase *p, uint64_t now_ms);
 /* wants plus everything they need, transitively. */
 step_set phase_closure(const struct phase_step_def *defs, unsigned count, step_set want);
 enum note_state phase_note_state(enum step_state s, enum phase_goal_kind goal);

@@ -70,7 +70,7 @@ static void feed(struct hall *h)
 static bool may_write(void *ctx)
 {
     const struct hall *h = ctx;
-    return rd_boot_ms() + h->phase.lock_margin_ms < h->told_until_ms;
+    return phase_may_write(&h->phase, rd_boot_ms());
 }
 
 static void gate_writes(struct hall *h, bool on)
@@ -295,6 +295,7 @@ void hall_run(struct hall *h, struct loop *l, const struct drive_options *o,
         rd_err_free(h->steps[i].err);
     }
     json_decref(h->mirrored_facts);
+    json_decref(h->mirror_asked);
     rd_err_free(h->broken);
     rd_err_freep(&h->op.err);
 }

@@ -4,6 +4,7 @@
 
 #include "phase/drive/drive.h"
 #include "phase/drive/guard.h"
+#include "phase/drive/inventory.h"
 #include "phase/drive/journal.h"
 
 #define HALL_EVENTS_MAX 512
@@ -14,7 +15,6 @@ struct hall_step {
     unsigned run_id;
     char *reason;           /* owned: the last word of its ops */
     struct rd_err *err;     /* owned: why it failed */
-    bool applied, settled;  /* inventory: intent written; answered */
 };
 
 /* A record that is on our disk and waits for the mirror. */
@@ -35,6 +35,7 @@ struct hall {
     struct phase_event events[HALL_EVENTS_MAX]; /* ring: to be fed */
     unsigned event_first, event_count;
     struct hall_step steps[PHASE_STEPS_MAX];
+    struct inventory inventory;
     struct journal *journal;      /* borrowed; NULL: GOAL_LOOK writes nothing down */
     struct guard *guard;          /* borrowed; NULL: no lock */
     bool guard_started, guard_over;
@@ -42,6 +43,7 @@ struct hall {
     uint64_t told_until_ms;
     struct hall_pending pending[PHASE_STEPS_MAX * 2];
     unsigned pending_count;
+    json_t *mirror_asked;         /* owned: the last content put; NULL: none yet */
     json_t *mirrored_facts;       /* owned: of the mirror as it was found; NULL: none */
     struct rd_err *broken;        /* owned: lock or journal: why the run had to end */
     unsigned signals;

@@ -22,10 +22,9 @@ static void journaled(struct hall *h, uint64_t seq, bool ok)
     hall_event(h, &e);
 }
 
-/* A step of every run (the test job) leaves nothing that anybody would have to find again. */
 static bool in_inventory(const struct hall *h, unsigned i)
 {
-    return !h->o->rows[i].core.every_run && !h->o->rows[i].core.look_only;
+    return inventory_covers(&h->o->rows[i].core);
 }
 
 /* What a LOOK finds again at once (whole objects, rules) is not worth keeping, and would change
@@ -40,10 +39,10 @@ json_t *hall_mirror(const struct hall *h)
     json_t *steps = json_object();
     json_t *facts = h->mirrored_facts ? json_copy(h->mirrored_facts) : json_object();
     for (unsigned i = 0; i < h->o->row_count; i++)
-        if (in_inventory(h, i) && h->steps[i].applied)
-            json_object_set_new(
-                steps, h->o->rows[i].core.id,
-                rd_json_pack("{s:b, s:b}", "applied", 1, "settled", h->steps[i].settled));
+        if (in_inventory(h, i) && (h->inventory.applied >> i & 1))
+            json_object_set_new(steps, h->o->rows[i].core.id,
+                                rd_json_pack("{s:b, s:b}", "applied", 1, "settled",
+                                             (int)(h->inventory.settled >> i & 1)));
     for (unsigned f = 0; step_facts[f]; f++) {
         bool lasting = false;
         for (unsigned i = 0; i < h->o->row_count; i++)
@@ -56,27 +55,17 @@ json_t *hall_mirror(const struct hall *h)
     return rd_json_pack("{s:i, s:o, s:o}", "version", 1, "steps", steps, "facts", facts);
 }
 
-static void inventory(struct hall_step *hs, const char *type)
-{
-    if (rd_streq(type, "intent")) {
-        hs->applied = true;
-        hs->settled = false;
-    } else if (rd_streq(type, "done")) {
-        hs->applied = hs->settled = true;
-    } else if (rd_streq(type, "undone")) {
-        hs->applied = hs->settled = false;
-    }
-}
-
 void hall_inventory_load(struct hall *h)
 {
     size_t n;
     const json_t *record;
     json_array_foreach (journal_records(h->journal), n, record) {
         const char *id = rd_json_str(record, "step", NULL);
+        const char *type = rd_json_str(record, "type", NULL);
         int i = id ? steps_find(h->o->rows, h->o->row_count, id) : -1;
-        if (i >= 0)
-            inventory(&h->steps[i], rd_json_str(record, "type", NULL));
+        for (int r = 0; i >= 0 && r < REC_END; r++)
+            if (rd_streq(type, record_names[r]))
+                inventory_note(&h->inventory, (unsigned)i, r);
     }
     h->ctx.history = journal_records(h->journal);
 }
@@ -86,15 +75,17 @@ void hall_inventory_merge(struct hall *h, const json_t *mirror)
 {
     json_decref(h->mirrored_facts);
     h->mirrored_facts = json_incref(rd_json_get(mirror, "facts", NULL));
+    struct inventory theirs = {0};
     const char *id;
     json_t *step;
     json_object_foreach (rd_json_get(mirror, "steps", NULL), id, step) {
         int i = steps_find(h->o->rows, h->o->row_count, id);
-        if (i < 0 || h->steps[i].applied)
+        if (i < 0)
             continue;
-        h->steps[i].applied = rd_json_path_bool(step, "applied", false);
-        h->steps[i].settled = rd_json_path_bool(step, "settled", false);
+        theirs.applied |= (step_set)rd_json_path_bool(step, "applied", false) << i;
+        theirs.settled |= (step_set)rd_json_path_bool(step, "settled", false) << i;
     }
+    inventory_merge(&h->inventory, &theirs);
 }
 
 static bool append(struct hall *h, const struct phase_command *c)
@@ -112,33 +103,40 @@ static bool append(struct hall *h, const struct phase_command *c)
     return false;
 }
 
+/* Asks for what the mirror was not asked to hold yet. What counts is the mirror, not our disk: an
+ * earlier run may have written an intent down here and died before the mirror had it. True while a
+ * write is under way. */
+static bool mirror_behind(struct hall *h)
+{
+    RD_AUTOJSON json_t *now = hall_mirror(h);
+    if (!json_equal(now, h->mirror_asked ? h->mirror_asked : h->guard->found)) {
+        h->guard->ops->put(h->guard, json_incref(now));
+        json_decref(h->mirror_asked);
+        h->mirror_asked = json_incref(now);
+    }
+    return h->guard->put_done != h->guard->put_asked;
+}
+
 void hall_journal(struct hall *h, const struct phase_command *c)
 {
-    struct hall_step *hs = c->step == PHASE_NO_STEP ? NULL : &h->steps[c->step];
-    /* What others made and we only use is never claimed; what carries our mark is ours, whichever
-     * run and machine wrote the intent. */
-    bool ours = hs && (hs->applied || h->phase.steps[c->step].last.ours);
-    bool known = hs && ((c->record == REC_DONE && (!ours || (hs->applied && hs->settled))) ||
-                        (c->record == REC_UNDONE && !hs->applied));
-    if (!h->journal || known) { /* nothing new is said */
+    bool of_step = c->step != PHASE_NO_STEP;
+    if (!h->journal || (of_step && inventory_knows(&h->inventory, c->step, c->record,
+                                                   h->phase.steps[c->step].last.ours))) {
         journaled(h, c->seq, true);
         return;
     }
-    RD_AUTOJSON json_t *before = hs ? hall_mirror(h) : NULL;
-    if (hs)
-        inventory(hs, record_names[c->record]);
+    if (of_step)
+        inventory_note(&h->inventory, c->step, c->record);
     if (!append(h, c)) {
         journaled(h, c->seq, false);
         return;
     }
     bool intent = c->record == REC_INTENT_START || c->record == REC_INTENT_UNDO;
     bool mirrored = h->guard_started && !h->guard_over && !h->lock_waived && h->guard->held;
-    RD_AUTOJSON json_t *after = hs ? hall_mirror(h) : NULL;
-    if (!intent || !mirrored || json_equal(before, after)) {
+    if (!intent || !mirrored || !mirror_behind(h)) {
         journaled(h, c->seq, true);
         return;
     }
-    h->guard->ops->put(h->guard, json_incref(after));
     RD_ASSERT(h->pending_count < RD_ARRAY_LEN(h->pending));
     h->pending[h->pending_count++] = (struct hall_pending){c->seq, h->guard->put_asked};
 }

@@ -147,6 +147,9 @@ static void toy_verb(struct step_op *s, struct op *parent)
     if (s->verb == VERB_START || s->verb == VERB_UNDO) {
         assert_true(on_disk(id, phase_verb_name(s->verb)));
         assert_true(world.held);
+        /* Another machine would find what is about to be made. */
+        if (!s->row->core.every_run)
+            assert_non_null(rd_json_get(world.mirror, "steps", id, NULL));
     }
     tell("%s %s", phase_verb_name(s->verb), id);
     s->priv = rd_calloc(1, sizeof(struct toy));
@@ -219,6 +222,7 @@ static void toy_guard_put(struct guard *g, json_t *take)
 {
     json_decref(world.mirror);
     world.mirror = take;
+    g->found = take;
     world.puts++;
     g->put_asked++;
     op_wake(&g->op);
@@ -348,6 +352,23 @@ static void test_another_machine_knows_from_the_mirror(void **state)
     r = run(GOAL_UP);
     assert_int_equal(r.exit_code, 0);
     assert_int_equal(world.puts, 0);
+    drive_result_clear(&r);
+}
+
+/* A run that died between its intent on our disk and the mirror. */
+static void test_an_old_intent_reaches_the_mirror_first(void **state)
+{
+    (void)state;
+    struct journal *j = NULL;
+    struct rd_err *err = NULL;
+    assert_true(journal_open(world.dir, NULL, &j, &err));
+    assert_true(journal_lock(j, false, &err));
+    json_t *intent = rd_json_pack("{s:s, s:s, s:s}", "step", "app", "verb", "start", "run", "r0");
+    assert_true(journal_append(j, "intent", intent, &err));
+    journal_close(j);
+    struct drive_result r = run(GOAL_UP);
+    EXPECT_STORY(from_nothing);
+    assert_int_equal(r.exit_code, 0);
     drive_result_clear(&r);
 }
 
@@ -487,6 +508,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_up_then_again_then_down, begin, end),
         cmocka_unit_test_setup_teardown(test_another_machine_knows_from_the_mirror, begin, end),
+        cmocka_unit_test_setup_teardown(test_an_old_intent_reaches_the_mirror_first, begin, end),
         cmocka_unit_test_setup_teardown(test_a_failure_is_named, begin, end),
         cmocka_unit_test_setup_teardown(test_signal_stops_cleanly, begin, end),
         cmocka_unit_test_setup_teardown(test_hangup_ends_the_display_only, begin, end),

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #define JOURNAL_MAX ((size_t)64 << 20)
-#define SUM_LEN 16 /* hex digits of SHA-256: against accidents, not against people */
 
 struct journal {
     struct journal_disk *disk; /* borrowed */
@@ -62,81 +61,25 @@ static int sys_rename(struct journal_disk *d, const char *from, const char *to)
 static struct journal_disk system_disk = {sys_open, sys_write, sys_fsync, sys_ftruncate,
                                           sys_rename};
 
-/* ---- Lines ---- */
-
-static void sum_of(const json_t *record, char *out)
-{
-    RD_AUTOFREE char *text = rd_json_dump(record);
-    char hex[RD_SHA256_HEX_LEN + 1];
-    rd_sha256_hex(text, strlen(text), hex);
-    memcpy(out, hex, SUM_LEN);
-    out[SUM_LEN] = '\0';
-}
-
-json_t *journal_read_line(const char *line, size_t len)
-{
-    RD_AUTOERR struct rd_err *err = NULL;
-    RD_AUTOJSON json_t *record = rd_json_parse_own(line, len, "journal record", &err);
-    const char *sum = rd_json_str(record, "sum", NULL);
-    if (sum == NULL || !json_is_integer(json_object_get(record, "seq")) ||
-        rd_json_str(record, "type", NULL) == NULL)
-        return NULL;
-    RD_AUTOFREE char *claimed = rd_strdup(sum);
-    json_object_del(record, "sum");
-    char real[SUM_LEN + 1];
-    sum_of(record, real);
-    return strcmp(claimed, real) == 0 ? json_incref(record) : NULL;
-}
-
-char *journal_write_line(json_t *record)
-{
-    char sum[SUM_LEN + 1];
-    json_object_del(record, "sum");
-    sum_of(record, sum);
-    json_object_set_new(record, "sum", json_string(sum));
-    RD_AUTOFREE char *text = rd_json_dump(record);
-    RD_ASSERT(strchr(text, '\n') == NULL);
-    json_object_del(record, "sum");
-    return rd_asprintf("%s\n", text);
-}
-
 /* ---- Reading ---- */
 
-static void damaged(struct journal *j, unsigned line, const char *what)
+static void damaged(struct journal *j, const struct journal_scan *scan)
 {
-    (void)rd_fail(&j->damage, RD_ERR_FAILED, "journal %s is damaged at line %u: %s", j->path, line,
-                  what);
+    (void)rd_fail(&j->damage, RD_ERR_FAILED, "journal %s is damaged at line %u: %s", j->path,
+                  scan->line, scan->damage);
     rd_err_hint(j->damage, "Run the same command with --rebuild-journal: it keeps the old journal "
                            "beside a new one and goes on from what it finds in the world.");
 }
 
 static void read_records(struct journal *j, const char *data, size_t len)
 {
-    size_t at = 0;
-    for (unsigned line = 1; at < len; line++) {
-        const char *end = memchr(data + at, '\n', len - at);
-        size_t size = end != NULL ? (size_t)(end - data) - at : len - at;
-        bool last = at + size + 1 >= len;
-        json_t *record = end != NULL ? journal_read_line(data + at, size) : NULL;
-        if (record == NULL && last) {
-            j->torn = true; /* the run died while it wrote this: nothing relied on it yet */
-            return;
-        }
-        if (record == NULL) {
-            damaged(j, line, "its checksum does not match");
-            return;
-        }
-        uint64_t seq = (uint64_t)json_integer_value(json_object_get(record, "seq"));
-        if (seq != j->next_seq) {
-            json_decref(record);
-            damaged(j, line, "a record is missing before it");
-            return;
-        }
-        j->next_seq++;
-        json_array_append_new(j->records, record);
-        at += size + 1;
-        j->good = (off_t)at;
-    }
+    struct journal_scan scan;
+    journal_scan(data, len, j->records, &scan);
+    j->next_seq = scan.next_seq;
+    j->good = (off_t)scan.good;
+    j->torn = scan.torn;
+    if (scan.damage != NULL)
+        damaged(j, &scan);
 }
 
 static void load(struct journal *j)

@@ -45,4 +45,14 @@ json_t *journal_read_line(const char *line, size_t len);
 /* Pure: a record to its line with newline; owned. Adds the checksum to the record. */
 char *journal_write_line(json_t *record);
 
+struct journal_scan {
+    size_t good;        /* bytes of whole records */
+    bool torn;          /* what follows is half a record: dropped */
+    const char *damage; /* static; NULL: none. What follows `good` is no record */
+    unsigned line;      /* of the damage */
+    uint64_t next_seq;
+};
+/* Pure: appends the whole records of a file to `records`, oldest first. */
+void journal_scan(const char *data, size_t len, json_t *records, struct journal_scan *ret);
+
 #endif
