@@ -86,6 +86,26 @@ static void test_lost_request_is_started_again_after_a_look(void **state)
          "net ready => net done, look app, look vol");
 }
 
+/* What an earlier run started may still be at work. */
+static void test_a_look_that_failed_starts_nothing(void **state)
+{
+    (void)state;
+    struct story s;
+    begin_up(&s, &up);
+    TELL(&s,
+         "net ready => net done, look app, look vol",
+         "app ready => app done",
+         "vol ready => vol done, look job",
+         "job failed credentials => job failed, end credentials job");
+    begin_up(&s, &up);
+    TELL(&s,
+         "net ready => net done, look app, look vol",
+         "app ready => app done",
+         "vol ready => vol done, look job",
+         "job failed ours job => intend job", /* it ran and failed: here is another chance */
+         "disk => start job");
+}
+
 static void test_drift_is_mended(void **state)
 {
     (void)state;
@@ -475,6 +495,7 @@ int main(void)
         cmocka_unit_test(test_nothing_to_do_is_looks_and_the_job),
         cmocka_unit_test(test_lost_reply_leads_to_look),
         cmocka_unit_test(test_lost_request_is_started_again_after_a_look),
+        cmocka_unit_test(test_a_look_that_failed_starts_nothing),
         cmocka_unit_test(test_drift_is_mended),
         cmocka_unit_test(test_failure_holds_dependents_only),
         cmocka_unit_test(test_fail_fast_stops_the_rest),

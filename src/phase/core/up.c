@@ -112,7 +112,7 @@ void up_verdict(struct phase *p, unsigned i, enum phase_verb verb)
             complain(p, i);
         return;
     case FOUND_FAILED:
-        if (fresh_try)
+        if (fresh_try && (v->ours || drifted)) /* else the look failed: nothing is known */
             step_act(p, i, VERB_START);
         else
             step_fail(p, i, v->kind);
