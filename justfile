@@ -64,6 +64,10 @@ sim SEED:
     cmake --preset debug >/dev/null && cmake --build --preset debug --target sim >/dev/null
     build/debug/bin/sim --seed {{SEED}} --story
 
+# a million lives on two cores, with the table of what was met
+sim-million *ARGS:
+    tests/sim/million {{ARGS}}
+
 # takes the core's safeguards out one by one: the simulation must notice each
 sim-mutants:
     tests/sim/mutants

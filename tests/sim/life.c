@@ -1,14 +1,20 @@
 #include "tests/sim/sim.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define RUNS_MAX 12 /* with faults, before they are switched off */
-#define TURNS_MAX 200000
-#define RUN_MAX_MS (3600u * 1000)
+#define RUNS_MAX 8 /* with faults, before they are switched off */
+#define TURNS_MAX 400000
+#define RUN_MAX_MS (12u * 3600 * 1000)
 
 const char *const sim_fault_names[FAULT_MAX] = {
-#define X(name, text) [name] = text,
+#define X(name, class, text) [name] = text,
+    SIM_FAULTS(X)
+#undef X
+};
+const char sim_fault_class[FAULT_MAX] = {
+#define X(name, class, text) [name] = class,
     SIM_FAULTS(X)
 #undef X
 };
@@ -23,11 +29,22 @@ uint64_t sim_random(struct sim *s, uint64_t below)
     return (z ^ (z >> 31)) % below;
 }
 
-bool sim_fault(struct sim *s, enum sim_fault f, unsigned per_mille)
+bool sim_chance(struct sim *s, unsigned per_mille)
 {
-    if (!s->faults || sim_random(s, 1000) >= per_mille)
+    return per_mille && sim_random(s, 1000) < per_mille;
+}
+
+void sim_count(struct sim *s, enum sim_fault f)
+{
+    s->tally->faults[f]++;
+    s->life_faults++;
+}
+
+bool sim_fault(struct sim *s, enum sim_fault f)
+{
+    if (!s->faults || !sim_chance(s, s->rate[f]))
         return false;
-    s->fault_count[f]++;
+    sim_count(s, f);
     return true;
 }
 
@@ -60,94 +77,96 @@ void sim_violate(struct sim *s, const char *fmt, ...)
     sim_tell(s, "BROKEN: %s", s->violation);
 }
 
-/* ---- The graph: every other life the one of --target local, else any ---- */
-
-static void add(struct sim *s, const char *id, step_set needs, uint64_t limit_s)
+void sim_struck(struct sim *s, struct proc *p, enum sim_fault f)
 {
-    snprintf(s->ids[s->count], sizeof s->ids[0], "%s", id);
-    s->defs[s->count] =
-        (struct phase_step_def){.id = s->ids[s->count], .needs = needs, .limit_ms = limit_s * 1000};
-    s->count++;
+    if (s->graph == GRAPH_ANY || !s->faults || (p->struck & FAULT_BIT(f)))
+        return;
+    p->struck |= FAULT_BIT(f);
+    for (unsigned i = 0; i < s->count; i++)
+        for (int v = 0; v < PHASE_FINDING_MAX; v++)
+            if (p->delivered[i] >> v & 1)
+                s->tally->cells[s->graph][i][v][f]++;
 }
 
-const char *const sim_local_steps[SIM_LOCAL_STEPS] = {"cluster", "crds", "base", "kuberay",
-                                                      "volume",  "ray",  "job"};
+/* ---- The world at first ---- */
 
-static void local_graph(struct sim *s)
+/* Which faults a life knows, and how often: many seldom, some often. Every other life has a theme: all
+ * of one class. */
+static void choose_rates(struct sim *s)
 {
-    static const struct {
-        step_set needs;
-        unsigned limit_s;
-    } rows[SIM_LOCAL_STEPS] = {{0, 120}, {1, 180},       {1, 120}, {2 | 4, 600},
-                               {4, 300}, {8 | 16, 1200}, {32, 900}};
-    for (unsigned i = 0; i < SIM_LOCAL_STEPS; i++)
-        add(s, sim_local_steps[i], rows[i].needs, rows[i].limit_s);
-    s->defs[0].publishes = 1;
-    s->defs[2].tries_max = 5;
-}
-
-static void any_graph(struct sim *s)
-{
-    unsigned count = 2 + (unsigned)sim_random(s, SIM_STEPS_MAX - 1);
-    for (unsigned i = 0; i < count; i++) {
-        char id[8];
-        snprintf(id, sizeof id, "s%u", i % 100u);
-        step_set needs = i ? 1 : 0;
-        for (unsigned k = 1; k < i; k++)
-            if (sim_random(s, 3) == 0)
-                needs |= (step_set)1 << k;
-        add(s, id, needs, 60 + sim_random(s, 600));
-        if (sim_random(s, 4) == 0)
-            s->defs[i].tries_max = 3 + (unsigned)sim_random(s, 5);
-        if (sim_random(s, 3) == 0)
-            s->defs[i].publishes = (fact_set)1 << i;
+    static const char themes[] = {'R', 'S', 'W', 'W', 'P', 'P', 0, 0};
+    char theme = themes[sim_random(s, sizeof themes)];
+    for (int f = FAULT_LOST_REQUEST; f < FAULT_MAX; f++) {
+        uint64_t dice = sim_random(s, 100);
+        if (sim_fault_class[f] == theme)
+            dice = theme == 'R' ? 45 : 100;
+        else if (theme)
+            dice -= dice / 4;
+        s->rate[f] = dice < 45   ? 0
+                     : dice < 85 ? 10 + (unsigned)sim_random(s, 60)
+                                 : 60 + (unsigned)sim_random(s, 200);
     }
+    s->rate[FAULT_REFUSED] /= 3; /* ends the run */
+    s->rate[FAULT_DISK] /= theme == 'P' ? 4 : 8;
+    s->rate[FAULT_FOREIGN] /= sim_random(s, 3) ? 6 : 1;
+    s->rate[FAULT_OP_FAILED] /= 2;
+    s->rate[FAULT_MEDDLE] = s->rate[FAULT_MEDDLE] ? 300 : 0;
+    s->rate[FAULT_DRIFT] = s->rate[FAULT_DRIFT] ? 300 : 0;
+    s->rate[FAULT_CRASH] = 100 + (unsigned)sim_random(s, 400);
+    s->rate[FAULT_TORN] = s->rate[FAULT_TORN] ? 500 : 0;
+    s->rate[FAULT_ABORT] = s->rate[FAULT_ABORT] ? 800 : 0;
+    s->rate[FAULT_CANCEL] += s->rate[FAULT_CANCEL] ? 200 : 0;
+    if (theme == 'P' && sim_random(s, 2)) {
+        s->rate[FAULT_CANCEL] = s->rate[FAULT_ABORT] = 800;
+        s->rate[FAULT_CRASH] = 100;
+    }
+    s->rate[FAULT_JUMP] *= 2;
+}
+
+static bool can_be_foreign(const struct sim *s, unsigned i)
+{
+    enum sim_kind k = s->kinds[i];
+    return s->home[i] < 0 && (k == KIND_GOOGLE || k == KIND_CONNECTOR || k == KIND_OBJECTS);
 }
 
 static void make_world(struct sim *s)
 {
-    unsigned last = s->count - 1;
-    s->defs[0].look_only = true;
-    s->defs[last].every_run = s->defs[last].no_last_look = true;
-    s->things[0].state = THING_UP;
+    memset(s->things, 0, sizeof s->things);
+    for (unsigned i = 0; i < s->count; i++)
+        if (s->defs[i].look_only)
+            s->things[i].state = THING_UP;
     /* In one life of ten somebody else has a thing of that name. */
-    if (s->count > 2 && sim_random(s, 10) == 0) {
-        struct thing *t = &s->things[1 + sim_random(s, s->count - 2)];
+    unsigned i = (unsigned)sim_random(s, s->count);
+    if (sim_random(s, 10) == 0 && can_be_foreign(s, i)) {
+        struct thing *t = &s->things[i];
         t->state = THING_UP;
-        t->shared = sim_random(s, 2);
+        t->shared = s->kinds[i] == KIND_OBJECTS && sim_random(s, 2);
+        t->met = FAULT_BIT(FAULT_FOREIGN);
     }
     memcpy(s->first, s->things, sizeof s->first);
     static const uint64_t leases[] = {2000, 10000, 60000};
     s->lease_ms = leases[sim_random(s, 3)];
-    s->rate = 20 + (unsigned)sim_random(s, 150);
+    s->leftovers_come = sim_random(s, 2);
+    s->mirror = (struct inventory){0};
+    bool real = sim_random(s, 8) == 0;
+    for (unsigned n = 0; n < SIM_PROCS; n++) {
+        disk_wipe(&s->disks[n]);
+        s->disks[n].real = real;
+    }
+    s->tally->real_disks += real;
 }
 
 /* ---- Running ---- */
 
-static void land_late(struct sim *s)
-{
-    for (unsigned n = 0; n < 16; n++) {
-        struct late *l = &s->late[n];
-        if (!l->live || l->at_ms > s->now_ms)
-            continue;
-        l->live = false;
-        sim_tell(s, "a late %s %s lands", phase_verb_name(l->verb), s->ids[l->step]);
-        if (l->verb == VERB_START)
-            (void)world_start(s, l->step, l->version);
-        else
-            (void)world_undo(s, l->step, l->version);
-    }
-}
-
 static uint64_t next_ms(const struct sim *s)
 {
-    uint64_t next = RD_NEVER;
+    uint64_t next = SIM_FAR;
     for (unsigned n = 0; n < SIM_PROCS; n++) {
         uint64_t at = proc_next_ms(s, &s->procs[n]);
         if (at < next)
             next = at;
     }
-    for (unsigned n = 0; n < 16; n++)
+    for (unsigned n = 0; n < LATE_MAX; n++)
         if (s->late[n].live && s->late[n].at_ms < next)
             next = s->late[n].at_ms;
     return next;
@@ -164,7 +183,7 @@ static void play(struct sim *s)
         if (!alive)
             return;
         uint64_t next = next_ms(s);
-        if (next == RD_NEVER) {
+        if (next == SIM_FAR) {
             sim_violate(s, "stuck: nothing will ever happen again");
             return;
         }
@@ -176,8 +195,8 @@ static void play(struct sim *s)
         if (next > s->now_ms)
             s->now_ms = next;
         world_settle(s);
-        land_late(s);
-        if (s->faults && sim_random(s, 400) == 0)
+        net_land_late(s);
+        if (s->faults && sim_random(s, 100) == 0)
             world_meddle(s);
         for (unsigned n = 0; n < SIM_PROCS; n++)
             if (s->procs[n].alive && proc_next_ms(s, &s->procs[n]) <= s->now_ms)
@@ -185,18 +204,21 @@ static void play(struct sim *s)
     }
 }
 
-static bool foreign_in_the_way(const struct sim *s)
+/* ---- What must have come of it ---- */
+
+static bool foreign_in_the_way(const struct sim *s, step_set closure)
 {
-    for (unsigned i = 1; i < s->count; i++)
-        if (s->first[i].state == THING_UP && !s->first[i].shared)
+    for (unsigned i = 0; i < s->count; i++)
+        if ((closure >> i & 1) && !s->defs[i].look_only && s->things[i].state == THING_UP &&
+            !s->things[i].ours && !s->things[i].shared)
             return true;
     return false;
 }
 
-/* Did this run come to what it should have come to in a world without faults? */
-static void must_have_ended_well(struct sim *s, const struct proc *p, enum phase_goal_kind kind)
+static void must_have_ended_well(struct sim *s, const struct proc *p)
 {
-    bool foreign = kind == GOAL_UP && foreign_in_the_way(s);
+    bool up = s->goal.kind == GOAL_UP;
+    bool foreign = up && foreign_in_the_way(s, p->phase.closure);
     if (!p->ended)
         sim_violate(s, "rule 6: the run did not end");
     else if (!foreign && !p->end.ok)
@@ -204,54 +226,116 @@ static void must_have_ended_well(struct sim *s, const struct proc *p, enum phase
     else if (foreign && (p->end.ok || p->end.exit_kind != RD_ERR_FOREIGN))
         sim_violate(s, "ownership: somebody else's thing was in the way and it ended %s",
                     p->end.ok ? "well" : rd_err_kind_name(p->end.exit_kind));
-}
-
-static void must_be_up(struct sim *s)
-{
-    bool foreign = foreign_in_the_way(s);
-    for (unsigned i = 1; i < s->count && !foreign; i++)
-        if (s->things[i].state != THING_UP || s->things[i].drifted)
-            sim_violate(s, "rule 6: %s is not as wanted after success", s->ids[i]);
-}
-
-static void must_be_as_before(struct sim *s)
-{
+    if (!up || !p->end.ok)
+        return;
     for (unsigned i = 0; i < s->count; i++) {
-        bool was = s->first[i].state == THING_UP, is = s->things[i].state != THING_NONE;
-        if (s->defs[i].every_run && !was)
-            continue; /* a job ends with its cluster */
-        if (is != was || s->things[i].ours)
-            sim_violate(s, "rule 7: %s %s", s->ids[i], is ? "was left behind" : "was taken away");
+        const struct thing *t = &s->things[i];
+        if (!(p->phase.closure >> i & 1) || s->defs[i].look_only)
+            continue;
+        if (t->state != THING_UP || t->drifted || (t->fails && s->kinds[i] == KIND_JOB))
+            sim_violate(s, "rule 6: %s is not as wanted after success", s->ids[i]);
+        if (t->copies > 1) {
+            s->tally->duplicates += t->copies - 1;
+            sim_violate(s, "duplicate: %s is there %u times", s->ids[i], t->copies);
+        }
     }
 }
 
-static void run_goal(struct sim *s, const struct phase_goal *goal)
+static void must_be_as_before(struct sim *s, step_set about)
 {
-    bool helped = false, over = false;
+    for (unsigned i = 0; i < s->count; i++) {
+        const struct thing *t = &s->things[i];
+        bool was = s->first[i].state == THING_UP, is = t->state != THING_NONE || t->cr;
+        if (!(about >> i & 1) || (is == was && !(is && t->ours && !s->defs[i].look_only)))
+            continue;
+        s->tally->orphans += is;
+        sim_violate(s, "rule 7: %s %s", s->ids[i], is ? "was left behind" : "was taken away");
+    }
+}
+
+/* ---- Goals ---- */
+
+/* Does this end ask for a person: another account, a name freed, room on the disk? */
+static bool asks_for_help(const struct proc *p)
+{
+    return p->ended && !p->end.ok && !p->end.cancelled &&
+           !rd_err_transient(p->end.exit_kind) && p->end.exit_kind != RD_ERR_LOCKED;
+}
+
+/* With `leave_half`: what faults left is left, and the next goal begins there. */
+static void run_goal(struct sim *s, enum phase_goal_kind kind, step_set want, step_set may_start,
+                     bool needs_lock, bool leave_half)
+{
+    bool over = false;
+    if (s->violation[0])
+        return;
+    s->goal = (struct phase_goal){.kind = kind, .want = want, .may_start = may_start};
+    s->goal.run_limit_ms = 90u * 60 * 1000;
     s->faults = true;
     for (unsigned run = 0; run < RUNS_MAX && !over && !s->violation[0]; run++) {
         s->now_ms += 1000 + sim_random(s, 5000);
-        proc_begin(s, &s->procs[0], goal);
-        if (sim_fault(s, FAULT_RIVAL, 100))
-            proc_begin(s, &s->procs[1], goal);
+        if (run > 0) {
+            s->tally->resumes++;
+            s->tally->resumed_alone += !asks_for_help(&s->procs[0]);
+        }
+        proc_begin(s, &s->procs[0], &s->goal, needs_lock);
+        if (sim_fault(s, FAULT_RIVAL))
+            proc_begin(s, &s->procs[1], &s->goal, needs_lock);
+        for (unsigned n = 0; n < SIM_PROCS && s->procs[1].alive; n++)
+            sim_struck(s, &s->procs[n], FAULT_RIVAL);
         play(s);
         over = s->procs[0].ended && s->procs[0].end.ok;
-        helped |= run > 0 && s->procs[0].ended && !s->procs[0].end.ok && !s->procs[0].end.cancelled;
     }
-    if (over && !helped)
-        s->resumed_alone++;
-    else
-        s->needed_help++;
     s->faults = false;
+    s->goal.run_limit_ms = 0;
     s->now_ms += 5000;
     if (s->violation[0])
         return;
     world_settle(s);
+    net_land_late(s);
+    if (leave_half)
+        return;
+    world_heal(s);
     sim_tell(s, "from here on nothing fails");
-    proc_begin(s, &s->procs[0], goal);
+    s->tally->goals++;
+    proc_begin(s, &s->procs[0], &s->goal, needs_lock);
     play(s);
     if (!s->violation[0])
-        must_have_ended_well(s, &s->procs[0], goal->kind);
+        must_have_ended_well(s, &s->procs[0]);
+}
+
+static void small_life(struct sim *s)
+{
+    step_set all = ((step_set)1 << s->count) - 1;
+    run_goal(s, GOAL_UP, all, all, true, sim_random(s, 3) == 0);
+    /* Only what has an UNDO takes part in going down (drive/hall.c). */
+    run_goal(s, GOAL_DOWN, s->undoable, 0, true, false);
+    if (!s->violation[0])
+        must_be_as_before(s, all & (s->undoable | 1));
+}
+
+/* bootstrap and up, or up --bootstrap; teardown, and then --management, or both in one. */
+static void cloud_life(struct sim *s)
+{
+    step_set all = ((step_set)1 << s->count) - 1, ours = all & ~s->management;
+    bool separate = sim_random(s, 2), at_once = sim_random(s, 2), half = sim_random(s, 2);
+    const struct thing *home = &s->things[s->lock_home];
+    bool given_up = separate && at_once && half; /* bootstrap, and then never mind */
+    if (separate)
+        run_goal(s, GOAL_UP, s->management, s->management, false, given_up);
+    bool ready = !foreign_in_the_way(s, s->management) && home->state == THING_UP;
+    step_set down_only = ours & ~s->startable & s->undoable;
+    if ((!separate || ready) && !given_up)
+        run_goal(s, GOAL_UP, all & ~down_only, separate ? ours : all, true, half);
+    if (!at_once && home->state == THING_UP && home->ours) {
+        run_goal(s, GOAL_DOWN, ours & s->undoable, 0, true, false);
+        if (!s->violation[0])
+            must_be_as_before(s, ours & s->undoable);
+        ours = 0;
+    }
+    run_goal(s, GOAL_DOWN, (ours | s->management) & s->undoable, 0, true, false);
+    if (!s->violation[0])
+        must_be_as_before(s, (ours | s->management) & s->undoable);
 }
 
 bool sim_life(struct sim *s, uint64_t seed, bool story)
@@ -261,29 +345,20 @@ bool sim_life(struct sim *s, uint64_t seed, bool story)
     s->hash = 0xcbf29ce484222325u;
     s->story = story;
     s->faults = false;
-    s->count = s->lease_holder = 0;
+    s->lease_holder = 0;
+    s->life_faults = s->life_crashes = 0;
     s->violation[0] = '\0';
-    memset(s->things, 0, sizeof s->things);
     memset(s->late, 0, sizeof s->late);
-    memset(s->procs, 0, sizeof s->procs);
-    for (unsigned n = 0; n < SIM_PROCS; n++)
+    for (unsigned n = 0; n < SIM_PROCS; n++) {
+        memset(&s->procs[n], 0, sizeof s->procs[n]);
         s->procs[n].id = n + 1;
-    s->local = sim_random(s, 2);
-    if (s->local)
-        local_graph(s);
-    else
-        any_graph(s);
+    }
+    graph_choose(s);
+    choose_rates(s);
     make_world(s);
-    step_set all = ((step_set)1 << s->count) - 1, job = (step_set)1 << (s->count - 1);
-    struct phase_goal up = {.kind = GOAL_UP, .want = all, .may_start = all};
-    /* Only what has an UNDO takes part in going down (drive/hall.c leaves the job out). */
-    struct phase_goal down = {.kind = GOAL_DOWN, .want = all & ~job & ~(step_set)1};
-    run_goal(s, &up);
-    if (!s->violation[0])
-        must_be_up(s);
-    if (!s->violation[0])
-        run_goal(s, &down);
-    if (!s->violation[0])
-        must_be_as_before(s);
+    if (s->graph == GRAPH_GKE)
+        cloud_life(s);
+    else
+        small_life(s);
     return !s->violation[0];
 }

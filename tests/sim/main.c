@@ -1,10 +1,22 @@
-/* sim [--seed N] [--lives N] [--seconds S] [--story] [--coverage] */
+/* sim [--seed N] [--lives N | --seconds S] [--jobs N] [--story] [--coverage [LEAST]] */
 #include "tests/sim/sim.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
+
+#define JOBS_MAX 64
+
+struct options {
+    uint64_t seed, lives;
+    double seconds;
+    unsigned jobs, least;
+    bool story, coverage;
+};
 
 static double seconds_since(const struct timespec *t)
 {
@@ -13,120 +25,115 @@ static double seconds_since(const struct timespec *t)
     return (double)(now.tv_sec - t->tv_sec) + (double)(now.tv_nsec - t->tv_nsec) / 1e9;
 }
 
-static int compare(const void *a, const void *b)
+/* Lives number first, first + step, ...; ends at the first that breaks a rule. */
+static void work(const struct options *o, unsigned first, struct tally *t)
 {
-    unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
-    return x < y ? -1 : x > y;
-}
-
-static unsigned faults_of(const struct sim *s)
-{
-    unsigned sum = 0;
-    for (int f = 1; f < FAULT_MAX; f++)
-        sum += s->fault_count[f];
-    return sum;
-}
-
-/* Which step met which answer under which fault, over the lives with the local graph. A cell that
- * no life can reach (an ABSENT in a cut watch, say) stays empty and is not counted. */
-static void print_coverage(const struct sim *s)
-{
-    static const enum sim_fault columns[] = {FAULT_NONE, FAULT_LOST_REQUEST, FAULT_LOST_REPLY,
-                                             FAULT_SLOW, FAULT_REFUSED,      FAULT_STALE,
-                                             FAULT_CUT};
-    unsigned cells = 0, thin = 0;
-    printf("\n%-9s%-13s", "step", "answer");
-    for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++)
-        printf("%13s", sim_fault_names[columns[c]]);
-    putchar('\n');
-    for (unsigned i = 0; i < SIM_LOCAL_STEPS; i++)
-        for (int v = 0; v < PHASE_FINDING_MAX; v++) {
-            uint64_t sum = 0;
-            for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++)
-                sum += s->cells[i][v][columns[c]];
-            if (!sum)
-                continue;
-            printf("%-9s%-13s", sim_local_steps[i], phase_finding_name(v));
-            for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++) {
-                uint64_t n = s->cells[i][v][columns[c]];
-                printf("%13" PRIu64, n);
-                cells += n > 0;
-                thin += n > 0 && n < 100;
+    static struct sim one, two;
+    static struct tally ignored;
+    struct timespec begun;
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    one.tally = t;
+    two.tally = &ignored;
+    for (uint64_t n = first; n < o->lives; n += o->jobs) {
+        if (o->seconds > 0 && seconds_since(&begun) >= o->seconds)
+            break;
+        uint64_t seed = o->seed + n;
+        t->bad_seed = seed; /* should an assertion end us */
+        bool well = sim_life(&one, seed, o->story);
+        if (n % 64 < o->jobs) { /* rule 8 */
+            bool same = sim_life(&two, seed, false);
+            if (same != well || two.hash != one.hash) {
+                snprintf(one.violation, sizeof one.violation,
+                         "rule 8: two traces, %016" PRIx64 " and %016" PRIx64, one.hash, two.hash);
+                well = false;
             }
-            putchar('\n');
         }
-    printf("%u cells (step, answer, fault) met, %u of them less than 100 times\n", cells, thin);
+        t->lives++;
+        t->crashes += one.life_crashes;
+        t->crash_lives += one.life_crashes > 0;
+        unsigned most = RD_ARRAY_LEN(t->per_life) - 1;
+        t->per_life[one.life_faults < most ? one.life_faults : most]++;
+        t->last_hash ^= one.hash;
+        if (!well) {
+            t->bad_seed = seed;
+            memcpy(t->violation, one.violation, sizeof t->violation);
+            return;
+        }
+    }
+}
+
+static bool read_options(int argc, char **argv, struct options *o)
+{
+    for (int i = 1; i < argc; i++) {
+        bool more = i + 1 < argc;
+        if (strcmp(argv[i], "--seed") == 0 && more)
+            o->seed = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--lives") == 0 && more)
+            o->lives = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--seconds") == 0 && more)
+            o->seconds = strtod(argv[++i], NULL), o->lives = UINT64_MAX;
+        else if (strcmp(argv[i], "--jobs") == 0 && more)
+            o->jobs = (unsigned)strtoul(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--story") == 0)
+            o->story = true;
+        else if (strcmp(argv[i], "--coverage") == 0) {
+            o->coverage = true;
+            if (more && argv[i + 1][0] != '-')
+                o->least = (unsigned)strtoul(argv[++i], NULL, 10);
+        } else
+            return false;
+    }
+    return o->jobs >= 1 && o->jobs <= JOBS_MAX;
 }
 
 int main(int argc, char **argv)
 {
-    uint64_t seed = (uint64_t)time(NULL), lives = 1;
-    double seconds = 0;
-    bool story = false, coverage = false;
-    for (int i = 1; i < argc; i++) {
-        bool more = i + 1 < argc;
-        if (strcmp(argv[i], "--seed") == 0 && more)
-            seed = strtoull(argv[++i], NULL, 10);
-        else if (strcmp(argv[i], "--lives") == 0 && more)
-            lives = strtoull(argv[++i], NULL, 10);
-        else if (strcmp(argv[i], "--seconds") == 0 && more)
-            seconds = strtod(argv[++i], NULL), lives = UINT64_MAX;
-        else if (strcmp(argv[i], "--story") == 0)
-            story = true;
-        else if (strcmp(argv[i], "--coverage") == 0)
-            coverage = true;
-        else {
-            fprintf(stderr,
-                    "usage: sim [--seed N] [--lives N | --seconds S] [--story] [--coverage]\n");
-            return 2;
-        }
+    struct options o = {.seed = (uint64_t)time(NULL), .lives = 1, .jobs = 1};
+    if (!read_options(argc, argv, &o)) {
+        fprintf(stderr, "usage: sim [--seed N] [--lives N | --seconds S] [--jobs N] [--story] "
+                        "[--coverage [LEAST]]\n");
+        return 2;
     }
-    printf("seed %" PRIu64 "\n", seed);
-    static struct sim one, two;
-    struct sim *s = &one, *again = &two;
-    size_t room = 0, lived = 0;
-    unsigned crashed = 0;
-    static unsigned *per_life; /* reachable at every exit */
+    printf("seed %" PRIu64 "\n", o.seed);
+    fflush(stdout);
+    judge_init();
     struct timespec begun;
     clock_gettime(CLOCK_MONOTONIC, &begun);
-    for (; lived < lives && (seconds == 0 || seconds_since(&begun) < seconds); lived++) {
-        unsigned before = faults_of(s), crashes = s->crashes;
-        bool well = sim_life(s, seed + lived, story);
-        if (lived % 64 == 0) { /* rule 8 */
-            bool same = sim_life(again, seed + lived, false);
-            if (same != well || again->hash != s->hash) {
-                printf("seed %" PRIu64 ": rule 8: two traces, %016" PRIx64 " and %016" PRIx64 "\n",
-                       seed + lived, s->hash, again->hash);
-                return 1;
-            }
+    struct tally *each = mmap(NULL, JOBS_MAX * sizeof *each, PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    static struct tally all;
+    RD_ASSERT(each != MAP_FAILED);
+    bool died = false;
+    if (o.jobs == 1)
+        work(&o, 0, &each[0]);
+    pid_t pids[JOBS_MAX];
+    for (unsigned n = 0; o.jobs > 1 && n < o.jobs; n++) {
+        pids[n] = fork();
+        RD_ASSERT(pids[n] >= 0);
+        if (pids[n] == 0) {
+            work(&o, n, &each[n]);
+            _exit(0);
         }
-        if (!well) {
-            printf("seed %" PRIu64 ": %s\n", seed + lived, s->violation);
-            printf("its story: sim --seed %" PRIu64 " --story\n", seed + lived);
-            return 1;
-        }
-        if (lived == room)
-            per_life = realloc(per_life, (room = room ? room * 2 : 1024) * sizeof *per_life);
-        per_life[lived] = faults_of(s) - before;
-        crashed += s->crashes > crashes;
     }
-    qsort(per_life, lived, sizeof *per_life, compare);
-    double took = seconds_since(&begun);
-    unsigned goals = s->resumed_alone + s->needed_help;
-    printf("lives %zu, runs %u, events %" PRIu64
-           ", faults %u (median %u a life), crashes %u (in %.0f %% "
-           "of lives)\n",
-           lived, s->runs, s->events, faults_of(s), lived ? per_life[lived / 2] : 0, s->crashes,
-           lived ? 100.0 * crashed / (double)lived : 0);
-    printf("goals reached by the same command again, faults on: %.1f %%; duplicates 0, orphans 0\n",
-           goals ? 100.0 * s->resumed_alone / goals : 0);
-    printf("%.1f s, %.0f lives a second, hash of the last %016" PRIx64 "\n", took,
-           (double)lived / took, s->hash);
-    if (coverage) {
-        for (int f = 1; f < FAULT_MAX; f++)
-            printf("%-20s %u\n", sim_fault_names[f], s->fault_count[f]);
-        print_coverage(s);
+    pid_t pid;
+    for (int status; o.jobs > 1 && (pid = wait(&status)) > 0;) {
+        for (unsigned n = 0; n < o.jobs && status != 0; n++)
+            if (pids[n] == pid)
+                printf("seed %" PRIu64 ": its worker died of it\n", each[n].bad_seed);
+        died |= status != 0;
     }
-    free(per_life);
-    return 0;
+    for (unsigned n = 0; n < o.jobs; n++)
+        tally_add(&all, &each[n]);
+    if (all.violation[0]) {
+        printf("seed %" PRIu64 ": %s\n", all.bad_seed, all.violation);
+        printf("its story: sim --seed %" PRIu64 " --story\n", all.bad_seed);
+    }
+    report_summary(&all, seconds_since(&begun));
+    bool covered = true;
+    if (o.coverage) {
+        for (int f = FAULT_LOST_REQUEST; f < FAULT_MAX; f++)
+            printf("%-20s %" PRIu64 "\n", sim_fault_names[f], all.faults[f]);
+        covered = report_coverage(&all, o.least) || o.least == 0;
+    }
+    return all.violation[0] || died || !covered;
 }

@@ -106,6 +106,11 @@ step_set step_dependents(const struct phase *p, unsigned i)
     return set;
 }
 
+step_set step_down_after(const struct phase *p, unsigned i)
+{
+    return step_dependents(p, i) | (p->defs[i].down_after & p->closure);
+}
+
 bool phase_may_write(const struct phase *p, uint64_t now_ms)
 {
     return p->lock_until_ms > 0 && now_ms + p->lock_margin_ms < p->lock_until_ms;
@@ -138,7 +143,7 @@ static bool is_out_of_the_way(const struct phase *p, unsigned i)
 bool needs_met(const struct phase *p, unsigned i)
 {
     if (p->goal.kind == GOAL_DOWN)
-        return steps_all(p, step_dependents(p, i), is_out_of_the_way);
+        return steps_all(p, step_down_after(p, i), is_out_of_the_way);
     return steps_all(p, p->defs[i].needs, is_done);
 }
 

@@ -102,13 +102,17 @@ void down_verdict(struct phase *p, unsigned i, enum phase_verb verb)
 static bool its_turn(struct phase *p, unsigned i)
 {
     struct phase_step_live *s = &p->steps[i];
-    if (!steps_all(p, step_dependents(p, i), step_not_lost)) {
+    if (!steps_all(p, step_down_after(p, i), step_not_lost)) {
         step_move(p, i, STEP_HELD);
         return true;
     }
     if (!needs_met(p, i) || !lock_open(p, i))
         return false;
-    if (!s->undo_turn && p->now_ms - s->seen_ms <= PHASE_FRESH_MS)
+    bool fresh = p->now_ms - s->seen_ms <= PHASE_FRESH_MS;
+    for (unsigned k = 0; k < p->count; k++)
+        if ((p->defs[i].down_after & p->closure & STEP_BIT(k)) && p->steps[k].ended_ms >= s->seen_ms)
+            fresh = false;
+    if (!s->undo_turn && fresh)
         take_turn(p, i, VERB_LOOK);
     else
         step_look(p, i);

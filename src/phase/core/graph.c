@@ -82,6 +82,7 @@ void phase_init(struct phase *p, const struct phase_step_def *defs, unsigned cou
         RD_ASSERT(defs[i].id);
         RD_ASSERT((defs[i].needs & ~all) == 0);
         RD_ASSERT(!(phase_closure(defs, count, defs[i].needs) & STEP_BIT(i))); /* no cycle */
+        RD_ASSERT((defs[i].down_after & ~all) == 0);
     }
     memset(p, 0, sizeof *p);
     p->defs = defs;

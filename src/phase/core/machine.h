@@ -21,6 +21,8 @@ bool step_not_lost(const struct phase *p, unsigned i); /* not failed, held or ca
 bool steps_all(const struct phase *p, step_set set, bool (*is)(const struct phase *, unsigned));
 /* Steps of the closure that need i. */
 step_set step_dependents(const struct phase *p, unsigned i);
+/* Steps of the closure that must be out of the way before i is undone. */
+step_set step_down_after(const struct phase *p, unsigned i);
 
 bool lock_open(const struct phase *p, unsigned i); /* may step i act under the lock as it is now? */
 bool needs_met(const struct phase *p, unsigned i); /* rule 1, in the goal's direction */

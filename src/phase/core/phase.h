@@ -98,6 +98,8 @@ const char *step_state_name(enum step_state s);
 struct phase_step_def {
     const char *id;
     step_set needs;
+    step_set down_after;   /* going down: its turn comes after these too, and it is looked at again
+                              then, because what they do while they live may bring it back */
     uint64_t limit_ms;     /* starts when its needs are done */
     unsigned tries_max;    /* of START (or UNDO) that ended transiently; 0: the limit alone decides */
     fact_set publishes;

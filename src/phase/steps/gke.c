@@ -100,9 +100,12 @@ static void put_rows(struct step_row *rows)
                  .title = "GKE cluster",
                  .verbs = {gke_look, gke_start, gke_watch, gke_undo},
                  .templates = gke_files},
-        /* Down only: what the workload cluster's own controllers bought goes while they live. */
+        /* Down only: what the workload cluster's own controllers bought goes while they live, and
+         * after what may make them buy more. */
         [LEFTOVERS] = {.core = {.id = "workload-leftovers",
                                 .needs = NEED(GKE),
+                                .down_after = NEED(CRDS) | NEED(BASE) | NEED(KUBERAY) |
+                                              NEED(VOLUME) | NEED(RAY),
                                 .limit_ms = MINUTES(15),
                                 .no_last_look = true},
                        .title = "load balancers and claims",

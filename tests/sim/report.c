@@ -1,0 +1,78 @@
+/* Counts of many lives, and the table of what was met. */
+#include "tests/sim/sim.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+void tally_add(struct tally *to, const struct tally *from)
+{
+    /* Everything up to the last hash is a count. */
+    uint64_t *a = (uint64_t *)to;
+    const uint64_t *b = (const uint64_t *)from;
+    for (size_t n = 0; n < offsetof(struct tally, last_hash) / sizeof *a; n++)
+        a[n] += b[n];
+    to->last_hash ^= from->last_hash;
+    if (!to->violation[0] && from->violation[0]) {
+        memcpy(to->violation, from->violation, sizeof to->violation);
+        to->bad_seed = from->bad_seed;
+    }
+}
+
+static uint64_t faults_of(const struct tally *t)
+{
+    uint64_t sum = 0;
+    for (int f = FAULT_LOST_REQUEST; f < FAULT_MAX; f++)
+        sum += t->faults[f];
+    return sum;
+}
+
+static unsigned median(const struct tally *t)
+{
+    uint64_t seen = 0;
+    unsigned n = 0;
+    while (n + 1 < RD_ARRAY_LEN(t->per_life) && (seen += t->per_life[n]) * 2 < t->lives)
+        n++;
+    return n;
+}
+
+void report_summary(const struct tally *t, double seconds)
+{
+    printf("lives %" PRIu64 ", runs %" PRIu64 ", events %" PRIu64 ", goals %" PRIu64
+           ", journals of real lines %" PRIu64 "\n",
+           t->lives, t->runs, t->events, t->goals, t->real_disks);
+    printf("faults injected %" PRIu64 " (median %u a life), crashes %" PRIu64
+           " (in %.0f %% of lives)\n",
+           faults_of(t), median(t), t->crashes,
+           t->lives ? 100.0 * (double)t->crash_lives / (double)t->lives : 0);
+    printf("resumes %" PRIu64 ", without a human %.1f %%; duplicates %" PRIu64 ", orphans %" PRIu64
+           "\n",
+           t->resumes,
+           t->resumes ? 100.0 * (double)t->resumed_alone / (double)t->resumes : 100.0,
+           t->duplicates, t->orphans);
+    printf("%.1f s, %.0f lives a second, trace %016" PRIx64 "\n", seconds,
+           (double)t->lives / seconds, t->last_hash);
+}
+
+/* ---- Coverage ---- */
+
+bool report_coverage(const struct tally *t, unsigned least)
+{
+    unsigned met = 0, thin = 0, wrong = 0;
+    for (enum sim_graph g = GRAPH_LOCAL; g <= GRAPH_GKE; g++)
+        for (unsigned i = 0; i < graph_steps(g); i++)
+            for (int v = 0; v < PHASE_FINDING_MAX; v++)
+                for (int f = 0; f < FAULT_MAX; f++) {
+                    uint64_t n = t->cells[g][i][v][f];
+                    const char *why = cells_impossible(g, i, (enum phase_finding)v, (enum sim_fault)f);
+                    met += n > 0;
+                    if (why ? n > 0 : n < least) {
+                        wrong += why != NULL;
+                        thin += why == NULL;
+                        printf("%s %s %s, %s: %" PRIu64 "%s%s\n", graph_name(g), graph_step(g, i),
+                               phase_finding_name((enum phase_finding)v), sim_fault_names[f], n,
+                               why ? " and should be impossible: " : "", why ? why : "");
+                    }
+                }
+    printf("cells met %u, thin %u, wrongly thought impossible %u\n", met, thin, wrong);
+    return !thin && !wrong;
+}
