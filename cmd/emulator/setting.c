@@ -17,6 +17,7 @@ static const char *const keys[] = {
     "refuse-token",  /* 1: the token endpoint refuses the key */
     "stockout",      /* ACCELERATOR or MACHINE TYPE: node pools with it fail */
     "cluster-fails", /* NAME: its creation fails after 5 minutes */
+    "victim",        /* FILE: holds the pid that the effects "kill..." strike */
     "cnrm-version",  /* version of the Config Connector add-on */
     "webhook-delay", /* SECONDS: Config Connector's webhook comes up that late */
     NULL,
