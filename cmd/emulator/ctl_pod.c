@@ -108,7 +108,7 @@ bool ctl_pod_ready(const json_t *pod)
 }
 
 /* ---- A pod's life ---- */
-/* Notes of one pod: {i, stage, due, tries, pulling, made, pulled, end}. */
+/* Notes of one pod: {i, stage, due, tries, pulling, made, sched, pulled, end}. */
 static json_t *life_of(struct ctl_work *w, const json_t *pod)
 {
     const char *uid = rd_json_path_str(pod, "metadata.uid");
@@ -292,7 +292,9 @@ static void chain_pulled(struct ctl_work *w, const json_t *pod, const json_t *li
     }
     RD_AUTOFREE char *entry = NULL;
     chain_name(w, pod, "/images", &entry);
-    json_int_t from = rd_json_path_int(life, "made", now_ms(w));
+    /* Ray's pods bring nodes about; others just wait for some. */
+    bool ray = rd_json_str(pod, "metadata", "labels", "ray.io/cluster", NULL) != NULL;
+    json_int_t from = rd_json_path_int(life, ray ? "made" : "sched", now_ms(w));
     emu_chain_add(w->e, entry, (uint64_t)(now_ms(w) - from), (const char *const *)needs.v);
     rd_strv_clear(&needs);
 }
@@ -480,6 +482,7 @@ void ctl_pod_look(struct kube_cluster *c, const char *ns, const char *name, void
         return;
     if (st == NULL) {
         stage(life, "pull");
+        json_object_set_new(life, "sched", json_integer(now_ms(w)));
         show(w, pod, life, init_count(pod) > 0 ? "PodInitializing" : "ContainerCreating", NULL, NULL);
         later(w, pod, life, emu_jitter(w->e, MOUNT_MS, 40));
         return;
