@@ -10,6 +10,8 @@
 #define SHAKY_MS 60000
 
 #define TOLD_AGAIN_MS 10000
+/* So long after it was away a refusal may be a server that is not quite there. */
+#define COMING_BACK_MS 30000
 
 enum { CALL_BEGIN, CALL_QUEUED, CALL_SENT };
 
@@ -65,6 +67,20 @@ static void hint_401(const struct k8s_call *k, struct rd_err *err)
                     user);
 }
 
+/* An API server that comes back answers 403 to everybody until it has read the rules. */
+static bool just_away(const struct k8s_call *k)
+{
+    const struct k8s_client *c = k->client;
+    return c->away_ms && op_now_ms(&k->op) - c->away_ms < COMING_BACK_MS;
+}
+
+/* No answer at all: the server may be starting anew. */
+static void note_away(struct k8s_call *k, const struct rd_err *why)
+{
+    if (why->kind == RD_ERR_TRANSIENT && why->http_status == 0)
+        k->client->away_ms = op_now_ms(&k->op);
+}
+
 static enum call_judgement call_judge(struct http_call *h, struct rd_err **ret_err)
 {
     struct k8s_call *k = container_of(h, struct k8s_call, http);
@@ -77,6 +93,8 @@ static enum call_judgement call_judge(struct http_call *h, struct rd_err **ret_e
     if (h->req.audit_id && h->req.status >= 500)
         rd_str_take(&(*ret_err)->message, rd_asprintf("%s (audit id %.64s)", (*ret_err)->message,
                                                       h->req.audit_id));
+    if (h->req.status == 403 && just_away(k))
+        return CALL_RETRY;
     if (verdict != CALL_RETRY)
         return verdict;
     if (h->req.status == 500 || k8s_text_is_webhook((*ret_err)->message)) {
@@ -93,6 +111,7 @@ static void call_retried(struct http_call *h, const struct rd_err *why, uint64_t
 {
     struct k8s_call *k = container_of(h, struct k8s_call, http);
     struct k8s_client *c = k->client;
+    note_away(k, why);
     uint64_t now = op_now_ms(&k->op);
     const char *reason = why->remote ? why->remote : why->message;
     if (!c->retry || (rd_streq(c->retried, reason) && now - c->retried_ms < TOLD_AGAIN_MS))
@@ -258,6 +277,7 @@ static void call_step(struct op *op)
             call_end(k, call_read(k));
             return;
         }
+        note_away(k, err);
         struct http_req *r = &k->http.req;
         enum k8s_missing missing = k8s_what_is_missing(r->status, r->resp.data, r->resp.len);
         if (k->not_found_ok && missing != K8S_MISSING_NOTHING && missing != K8S_MISSING_TYPE) {

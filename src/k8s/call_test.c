@@ -256,6 +256,66 @@ static void test_lease_cannot_be_renewed(void **state)
     kube_close(&k);
 }
 
+static void on_held_twice(struct k8s_lease *l, uint64_t until_ms)
+{
+    on_held(l, until_ms);
+    if (*(size_t *)l->ctx == 2)
+        op_cancel(&l->op);
+}
+
+/* A refusal while the lease runs does not take it away: a server that has just come back refuses everybody. */
+static void test_lease_survives_a_refusal(void **state)
+{
+    (void)state;
+    static const struct talk_row rows[] = {
+        {"POST leases", 201, NULL, "{\"metadata\":{\"resourceVersion\":\"1\"},\"spec\":{\"holderIdentity\":\"me\"}}",
+         TALK_KEEP, 0},
+        {"PUT leases/l", 403, NULL, KUBE_STATUS(403, "Forbidden", "not yet", ""), TALK_KEEP, 0},
+        {"PUT leases/l", 200, NULL, "{\"metadata\":{\"resourceVersion\":\"2\"},\"spec\":{\"holderIdentity\":\"me\"}}",
+         TALK_KEEP, 0}};
+    struct kube k;
+    struct k8s_lease l = {0};
+    size_t held = 0;
+    kube_open(&k, rows, 3, false, 0);
+    k8s_lease_init(&l, k.client, "ns", "l", "me");
+    l.duration_ms = 12000;
+    l.on_held = on_held_twice;
+    l.ctx = &held;
+    kube_run(&k, begin_lease, &l);
+    rd_err_free(op_take_err(&l.op));
+    assert_int_equal(held, 2);
+    k8s_lease_clear(&l);
+    kube_close(&k);
+}
+
+/* Right after the server was away a 403 is tried again; without that it is a refusal. */
+static void test_refusal_after_away(void **state)
+{
+    (void)state;
+    static const struct talk_row rows[] = {
+        {"GET", 0, NULL, NULL, TALK_RESET, 0},
+        {"GET", 403, NULL, KUBE_STATUS(403, "Forbidden", "not yet", ""), TALK_KEEP, 0},
+        {"GET", 200, NULL, "{\"kind\":\"Pod\"}", TALK_KEEP, 0}};
+    for (int away = 0; away < 2; away++) {
+        struct kube k;
+        struct k8s_call c = {0};
+        kube_open(&k, away ? rows : rows + 1, away ? 3 : 1, false, 0);
+        init(&k, &c, "GET");
+        kube_run(&k, begin_call, &c);
+        struct rd_err *err = op_take_err(&c.op);
+        if (away) {
+            assert_null(err);
+            assert_string_equal(rd_json_str(c.result, "kind", NULL), "Pod");
+        } else {
+            assert_non_null(err);
+            assert_int_equal(err->kind, RD_ERR_CREDENTIALS);
+            rd_err_free(err);
+        }
+        k8s_call_clear(&c);
+        kube_close(&k);
+    }
+}
+
 int main(void)
 {
     rd_alloc_init();
@@ -266,6 +326,8 @@ int main(void)
         cmocka_unit_test(test_writes_in_flight),
         cmocka_unit_test(test_not_served_yet),
         cmocka_unit_test(test_lease_cannot_be_renewed),
+        cmocka_unit_test(test_lease_survives_a_refusal),
+        cmocka_unit_test(test_refusal_after_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

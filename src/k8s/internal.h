@@ -34,6 +34,7 @@ struct k8s_client {
     void *retry_ctx;
     char *retried;       /* what was told last */
     uint64_t retried_ms; /* and when, boot clock */
+    uint64_t away_ms;    /* when the server last broke off or did not answer, boot clock; 0: never */
     struct k8s_known **known;
     size_t known_len, known_cap;
     const struct k8s_resource **listable;

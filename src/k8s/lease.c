@@ -271,7 +271,10 @@ static void renewal_failed(struct k8s_lease *l, struct rd_err *take_err)
             busy_error(l, "the lock was lost: it could not be renewed in time");
         return;
     }
-    if (rd_err_transient(take_err->kind) && now < l->until_ms) {
+    /* A refusal does not take the lease away: it is ours until it runs out. A server that has just come
+     * back refuses everybody for some seconds. */
+    if ((rd_err_transient(take_err->kind) || take_err->kind == RD_ERR_CREDENTIALS) &&
+        now < l->until_ms) {
         rd_err_free(take_err);
         pause_then(l, LEASE_RETRY, l->duration_ms / 20 + 1);
         return;

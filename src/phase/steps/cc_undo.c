@@ -69,6 +69,7 @@ static void undo_free(void *priv)
     manifest_list_clear(&x->list);
     json_decref(x->live);
     rd_err_free(x->why);
+    rd_err_free(op_take_err(&x->pause.op));
     free(x);
 }
 

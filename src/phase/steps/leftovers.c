@@ -49,6 +49,7 @@ static void leftovers_free(void *priv)
     json_decref(x->found);
     json_decref(x->volumes);
     rd_buf_clear(&x->text);
+    rd_err_free(op_take_err(&x->pause.op));
     free(x);
 }
 

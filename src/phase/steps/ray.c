@@ -107,6 +107,9 @@ static void ready_free(void *priv)
     json_decref(x->pods);
     json_decref(x->events);
     json_decref(x->ended);
+    /* A timer that was cancelled has said so. */
+    rd_err_free(op_take_err(&x->pause.op));
+    rd_err_free(op_take_err(&x->grace.op));
     free(x->complaint);
     free(x);
 }
