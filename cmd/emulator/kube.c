@@ -27,6 +27,20 @@ static void furnish(struct kube_cluster *c)
         put_namespace(c, names[i]);
 }
 
+/* Each namespace has an account for pods that name none. */
+static void on_namespace(struct kube_cluster *c, enum kube_change change, const json_t *ns, void *arg)
+{
+    (void)arg;
+    const char *name = kube_meta(ns, "name");
+    if (change == KUBE_DELETED || rd_json_get(ns, "metadata", "deletionTimestamp", NULL) != NULL ||
+        kube_get(c, "namespaces", NULL, name) == NULL ||
+        kube_get(c, "serviceaccounts", name, "default") != NULL)
+        return;
+    kube_put(c, "kube-controller-manager",
+             rd_json_pack("{s:s, s:s, s:{s:s, s:s}}", "apiVersion", "v1", "kind", "ServiceAccount",
+                          "metadata", "name", "default", "namespace", name));
+}
+
 /* Where it answers, as programs inside find it. */
 static void furnish_service(struct kube_cluster *c, int port)
 {
@@ -108,6 +122,7 @@ static int on_up(struct emu *e, const char *name, const json_t *cluster)
     }
     kube_crd_start(c);
     kube_collector_start(c);
+    kube_subscribe(c, "namespaces", on_namespace, NULL);
     furnish(c);
     ctl_workload_start(c);
     ctl_connector_watch(c);

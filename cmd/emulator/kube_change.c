@@ -1,5 +1,6 @@
 /* POST, PUT, PATCH and DELETE of resources. */
 #include "kube_internal.h"
+#include "kube_proto.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -83,8 +84,11 @@ static bool media_is(const char *type, const char *want)
 /* The body as JSON; *ret_twice (owned) is what jansson says of duplicate keys. */
 static json_t *read_body(struct kube_call *k, char **ret_twice)
 {
-    json_error_t e;
-    json_t *v = json_loadb(k->req->msg.body, k->req->msg.body_len, JSON_REJECT_DUPLICATES, &e);
+    json_error_t e = {.text = "the body is not in a form that is known here"};
+    json_t *v = kube_proto_is(k->req) ? kube_proto_read(k->req) : NULL;
+    if (v != NULL)
+        return v;
+    v = json_loadb(k->req->msg.body, k->req->msg.body_len, JSON_REJECT_DUPLICATES, &e);
     if (v == NULL && json_error_code(&e) == json_error_duplicate_key) {
         const char *at = strstr(e.text, "'"), *end = at == NULL ? NULL : strchr(at + 1, '\'');
         at = strchr(e.text, '"') != NULL && at == NULL ? strchr(e.text, '"') : at;
@@ -331,7 +335,7 @@ void kube_serve_write(struct kube_call *k)
                                       : "application/json-patch+json, application/merge-patch+json, "
                                         "application/strategic-merge-patch+json, "
                                         "application/apply-patch+yaml");
-    else if (type != NULL && !media_is(type, "application/json"))
+    else if (type != NULL && !media_is(type, "application/json") && !kube_proto_is(k->req))
         unsupported(k, "application/json");
     else if (rd_streq(method, "POST"))
         create(k, &w);
@@ -360,7 +364,7 @@ static void delete_fill(struct kube_call *k, struct kube_delete *d, const json_t
 
 static json_t *read_options(struct kube_call *k)
 {
-    json_t *options = emu_req_json(k->req);
+    json_t *options = kube_proto_is(k->req) ? kube_proto_read(k->req) : emu_req_json(k->req);
     if (options == NULL || json_object_size(options) > 0)
         return options;
     static const char *const words[] = {"propagationPolicy", "orphanDependents"};

@@ -1,5 +1,6 @@
 /* Authorization by IAM, and the kinds that only answer: access reviews, SelfSubjectReview, tokens. */
 #include "kube_internal.h"
+#include "kube_proto.h"
 
 #include "auth.h"
 #include "policy.h"
@@ -151,7 +152,7 @@ bool kube_serve_review(struct kube_call *k)
     bool token = rd_streq(k->sub, "token") && rd_streq(k->res->plural, "serviceaccounts");
     if ((!rd_ends_with(k->res->plural, "reviews") && !token) || !rd_streq(k->req->msg.method, "POST"))
         return false;
-    json_t *body = emu_req_json(k->req);
+    json_t *body = kube_proto_is(k->req) ? kube_proto_read(k->req) : emu_req_json(k->req);
     if (body == NULL) {
         kube_fail(&k->fail, 400, "BadRequest", "the body of the request is not a JSON object");
         kube_call_status(k, &k->fail);
