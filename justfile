@@ -31,6 +31,14 @@ status *FLAGS: build
 install-monitoring *FLAGS: build
     {{raydeploy}} monitoring install {{target}} {{FLAGS}}
 
+# Ray's dashboard at http://127.0.0.1:8265 until interrupted
+dashboard *FLAGS: build
+    {{raydeploy}} dashboard {{target}} {{FLAGS}}
+
+# Grafana at http://127.0.0.1:3000 until interrupted
+grafana *FLAGS: build
+    {{raydeploy}} grafana {{target}} {{FLAGS}}
+
 # delete what was made, and wait until it is gone
 teardown *FLAGS: build
     {{raydeploy}} teardown {{target}} {{FLAGS}}

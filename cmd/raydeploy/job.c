@@ -25,7 +25,6 @@ void job_close(struct job_verb *j)
     rd_err_free(op_take_err(&j->pause.op));
     ray_way_clear(&j->way);
     job_log_clear(&j->log);
-    rd_freep(&j->message);
 }
 
 static void verb_step(struct op *op)
@@ -94,6 +93,18 @@ void job_follow(struct job_verb *j, bool once)
     ray_job_follow_start(&j->follow, &j->op);
 }
 
+/* Ray puts the end of the log into its message, which was shown or can be. Owned. */
+static char *first_words(const char *message)
+{
+    static const char announced[] = ", last available logs";
+    const char *text = message ? message : "";
+    char *line = rd_strndup(text, strcspn(text, "\r\n"));
+    char *tail = strstr(line, announced);
+    if (tail)
+        *tail = '\0';
+    return line;
+}
+
 struct rd_err *job_judge(struct job_verb *j, const json_t *job)
 {
     const char *message = rd_json_str(job, "message", NULL);
@@ -101,12 +112,11 @@ struct rd_err *job_judge(struct job_verb *j, const json_t *job)
     j->driver_exit_code = (int)rd_json_path_int(job, "driver_exit_code", -1);
     if (j->driver_exit_code < -1) /* ended by a signal; as a shell counts it */
         j->driver_exit_code = 128 - j->driver_exit_code;
-    rd_str_dup(&j->message, message);
     if (j->status == RAY_JOB_SUCCEEDED)
         return NULL;
+    RD_AUTOFREE char *words = first_words(message);
     struct rd_err *err = rd_err_new(RD_ERR_JOB, "job %s is %s%s%s", j->id,
-                                    ray_job_status_name(j->status), message ? ": " : "",
-                                    message ? message : "");
+                                    ray_job_status_name(j->status), *words ? ": " : "", words);
     RD_AUTOFREE char *flags = ray_way_flags(&j->way);
     rd_str_dup(&err->reason, rd_json_str(job, "error_type", NULL));
     rd_err_resource(err, "Ray job %s", j->id);

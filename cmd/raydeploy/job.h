@@ -36,7 +36,6 @@ struct job_verb {
     struct job_log log;
     enum ray_job_status status; /* for the exit code */
     int driver_exit_code;       /* -1: not known */
-    char *message;              /* owned; Ray's words about a job that failed */
 };
 /* Runs it; the exit code. The way must be open. */
 int job_run(struct job_verb *j);

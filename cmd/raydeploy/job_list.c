@@ -268,7 +268,7 @@ static void delete_step(struct job_verb *j)
         return;
     RD_AUTOFREE char *flags = ray_way_flags(&j->way);
     if (j->call.op.err && j->call.op.err->http_status >= 400 && j->call.op.err->http_status != 404 &&
-        j->call.op.err->remote && strstr(j->call.op.err->remote, "is not in a terminal state"))
+        j->call.op.err->remote && strstr(j->call.op.err->remote, "in a non-terminal state"))
         rd_err_hint(j->call.op.err, "Stop it first: raydeploy job stop %s %s", j->id, flags);
     if (!answer(j))
         return;

@@ -15,6 +15,12 @@ struct forward {
 static void on_listening(struct k8s_forward *f)
 {
     struct forward *x = f->ctx;
+    if (x->v->config.json_output) {
+        RD_AUTOJSON json_t *o = rd_json_pack("{s:s, s:i, s:i}", "address", f->bind_host, "port",
+                                             (int)f->local_port, "remote_port", (int)f->remote_port);
+        verb_print_json(x->v, o);
+        return;
+    }
     RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(256);
     rd_buf_printf(&text, "Forwarding from %s:%u -> %u\n", f->bind_host, f->local_port,
                   f->remote_port);

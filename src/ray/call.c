@@ -13,9 +13,14 @@
 
 enum ray_call_state { RAY_CALL_BEGIN, RAY_CALL_SENT };
 
-/* The last line that says something: of a traceback, the exception. Owned. */
+/* The last line that says something: of a traceback, the exception (one traceback in another leaves a
+ * full stop behind). Owned. */
 static char *last_line(const char *body, size_t len)
 {
+    while (len > 0 && strchr(" \t\r\n", body[len - 1]))
+        len--;
+    if (len > 1 && body[len - 1] == '.' && body[len - 2] == '\n')
+        len--;
     while (len > 0 && strchr(" \t\r\n", body[len - 1]))
         len--;
     size_t from = len;
@@ -45,7 +50,7 @@ enum call_judgement ray_decode_error(long status, const char *body, size_t len, 
         j = CALL_RETRY;
     }
     bool duplicate = status == 500 && holds(body, len, "Please use a different submission_id");
-    if (duplicate || (status == 500 && holds(body, len, "is not in a terminal state"))) {
+    if (duplicate || (status == 500 && holds(body, len, "in a non-terminal state"))) {
         kind = RD_ERR_FAILED;
         j = CALL_FINAL;
     }
