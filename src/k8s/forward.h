@@ -1,5 +1,6 @@
-/* Port-forward by plain v4.channel.k8s.io WebSocket (reference section 9): works with API servers
- * from before 1.30 to the newest, needs verbs get and create on pods/portforward. */
+/* Port-forward over a WebSocket (reference section 9): SPDY inside it where the API server takes that
+ * (spdy.h), else v4.channel.k8s.io, so it works with API servers from before 1.30 to the newest. Needs
+ * verbs get and create on pods/portforward. */
 #ifndef RD_K8S_FORWARD_H
 #define RD_K8S_FORWARD_H
 
@@ -8,8 +9,8 @@
 /* rd_err.reason of a stream whose port nobody listens on: no byte reached anybody. */
 #define K8S_STREAM_REFUSED "ConnectionRefused"
 
-/* One connection to one port of one pod: bytes both ways with back-pressure. The protocol has no
- * half-close: k8s_stream_close ends both directions. */
+/* One connection to one port of one pod: bytes both ways with back-pressure. k8s_stream_close ends both
+ * directions. */
 struct k8s_stream {
     struct op op; /* ends when the remote ended (err NULL: normal end) or failed */
     struct k8s_client *client;

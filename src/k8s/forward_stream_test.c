@@ -84,7 +84,7 @@ static bool welcome(struct peer *p)
     RD_AUTOFREE char *key = peer_request_header(&q, "Sec-WebSocket-Key");
     RD_AUTOFREE char *offer = peer_request_header(&q, "Sec-WebSocket-Protocol");
     RD_AUTOFREE char *who = peer_request_header(&q, "Authorization");
-    bool fine = rd_streq(offer, "v4.channel.k8s.io") && rd_streq(who, "Bearer token-of-the-test") &&
+    bool fine = rd_streq(offer, "SPDY/3.1+portforward.k8s.io, v4.channel.k8s.io") && rd_streq(who, "Bearer token-of-the-test") &&
                 rd_streq(q.path, "/api/v1/namespaces/ns/pods/pod/portforward?ports=8265") &&
                 key != NULL;
     if (!fine)

@@ -393,13 +393,13 @@ size_t k8s_ws_room(const struct k8s_ws *w)
     return queued < WS_SEND_QUEUE_MAX ? WS_SEND_QUEUE_MAX - queued : 0;
 }
 
-void k8s_ws_send(struct k8s_ws *w, unsigned char channel, const void *data, size_t len)
+void k8s_ws_send(struct k8s_ws *w, const void *lead, size_t lead_len, const void *data, size_t len)
 {
     RD_ASSERT(w->open);
     RD_ASSERT(!w->want_close);
     if (wslay_event_get_close_received(w->frames))
         return; /* nobody listens any more; the step finds that by itself */
-    ws_frame_write(w, channel, data, len);
+    ws_frame_write(w, lead, lead_len, data, len);
     op_wake(&w->op);
 }
 

@@ -20,7 +20,7 @@ struct k8s_ws {
     struct op op;
     struct k8s_client *client;
     char *url, *what;      /* owned; what: "port-forward Pod/ns/name", for errors */
-    const char *protocols; /* static */
+    const char *protocols; /* static; which one it is says answer.protocol once it is open */
     uint64_t ping_ms;      /* default 10 000 */
     bool open;             /* the handshake is done */
     bool paused;           /* the owner wants no more bytes for now; k8s_ws_resume ends it */
@@ -54,8 +54,8 @@ void k8s_ws_init(struct k8s_ws *w, struct k8s_client *c, const char *url, const 
                  const char *what);
 void k8s_ws_start(struct k8s_ws *w, struct op *parent);
 size_t k8s_ws_room(const struct k8s_ws *w); /* payload bytes that may be sent now */
-/* One binary message: the channel byte and the payload. */
-void k8s_ws_send(struct k8s_ws *w, unsigned char channel, const void *data, size_t len);
+/* One binary message: a short lead (a channel byte, a head) and the payload. */
+void k8s_ws_send(struct k8s_ws *w, const void *lead, size_t lead_len, const void *data, size_t len);
 void k8s_ws_resume(struct k8s_ws *w);
 void k8s_ws_close(struct k8s_ws *w); /* what was sent goes out first, then Close 1000 */
 void k8s_ws_clear(struct k8s_ws *w);

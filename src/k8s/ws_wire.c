@@ -96,10 +96,10 @@ static int frame_mask(wslay_event_context_ptr ctx, uint8_t *buf, size_t len, voi
 
 /* RFC 6455 section 5.2: head, mask, and the payload under it. wslay would copy it twice and mask it
  * through a small buffer, which halves what a connection carries. */
-void ws_frame_write(struct k8s_ws *w, unsigned char channel, const void *data, size_t len)
+void ws_frame_write(struct k8s_ws *w, const void *lead, size_t lead_len, const void *data, size_t len)
 {
-    uint64_t total = (uint64_t)len + 1;
-    unsigned char head[14], mask[4];
+    uint64_t total = (uint64_t)len + lead_len, word, key;
+    unsigned char head[14], mask[8];
     size_t n = 0;
     head[n++] = 0x80 | WSLAY_BINARY_FRAME;
     if (total < 126) {
@@ -113,28 +113,24 @@ void ws_frame_write(struct k8s_ws *w, unsigned char channel, const void *data, s
         for (int shift = 56; shift >= 0; shift -= 8)
             head[n++] = (unsigned char)(total >> shift);
     }
-    rd_random_bytes(mask, sizeof(mask));
-    memcpy(head + n, mask, sizeof(mask));
-    n += sizeof(mask);
+    rd_random_bytes(mask, 4);
+    memcpy(mask + 4, mask, 4);
+    memcpy(head + n, mask, 4);
+    n += 4;
     rd_buf_append(&w->out, head, n);
-    rd_buf_putc(&w->out, (char)(channel ^ mask[0]));
-    size_t from = w->out.len;
+    size_t from = w->out.len, i = 0;
+    rd_buf_append(&w->out, lead, lead_len);
     rd_buf_append(&w->out, data, len);
-    RD_ASSERT(w->out.len == from + len); /* the buffer has no ceiling */
-    unsigned char turned[8]; /* the channel's byte came first */
-    uint64_t word, key;
+    RD_ASSERT(w->out.len == from + total); /* the buffer has no ceiling */
     char *at = w->out.data + from;
-    for (size_t i = 0; i < sizeof(turned); i++)
-        turned[i] = mask[(i + 1) % 4];
-    memcpy(&key, turned, sizeof(key));
-    size_t i = 0;
-    for (; i + sizeof(word) <= len; i += sizeof(word)) {
+    memcpy(&key, mask, sizeof(key));
+    for (; i + sizeof(word) <= total; i += sizeof(word)) {
         memcpy(&word, at + i, sizeof(word));
         word ^= key;
         memcpy(at + i, &word, sizeof(word));
     }
-    for (; i < len; i++)
-        at[i] ^= (char)turned[i % 4];
+    for (; i < total; i++)
+        at[i] ^= (char)mask[i % 4];
 }
 
 static void frame_start(wslay_event_context_ptr ctx,

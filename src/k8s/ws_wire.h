@@ -12,8 +12,8 @@ bool ws_receive(struct k8s_ws *w, char *into, size_t room, size_t *ret_len);
 bool ws_flush(struct k8s_ws *w);
 /* Asks the loop for what is wanted next: bytes unless paused, room if any is queued. */
 void ws_want(struct k8s_ws *w);
-/* Appends one message as a single frame. Between wslay's frames, which it appends whole. */
-void ws_frame_write(struct k8s_ws *w, unsigned char channel, const void *data, size_t len);
+/* Appends one message, lead and data, as a single frame. Between wslay's frames, which it appends whole. */
+void ws_frame_write(struct k8s_ws *w, const void *lead, size_t lead_len, const void *data, size_t len);
 /* wslay takes over after the handshake. */
 void ws_frames_open(struct k8s_ws *w);
 
