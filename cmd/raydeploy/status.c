@@ -9,7 +9,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define LOOK_LIMIT_MS 20000
+#define LOOK_LOCAL_MS 8000 /* without --timeout */
+#define LOOK_GKE_MS 30000  /* Google's APIs as well */
 #define WATCH_PAUSE_MS 2000
 
 /* The steps' own words: what a look found, not where the machine stands. */
@@ -88,7 +89,7 @@ static void picture_take(struct picture *p, struct verb_ctx *v, bool quiet)
     deploy_init(&p->d, v);
     p->d.looking = true;
     p->d.quiet = quiet;
-    p->d.limit_ms = LOOK_LIMIT_MS;
+    p->d.limit_ms = v->config.target == TARGET_LOCAL ? LOOK_LOCAL_MS : LOOK_GKE_MS;
     if (!deploy_check(&p->d, true))
         return;
     p->code = deploy_run(&p->d, GOAL_LOOK, deploy_lasting(&p->d), 0);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PART_MS 8000
+#define PART_MS 5000
 #define LOCK_NAMESPACE_NAME "raydeploy"
 
 enum part { PART_VERSION, PART_NODES, PART_PODS, PART_OPERATOR, PART_LEASE, PART_CLUSTER, PART_MAX };
@@ -206,7 +206,10 @@ static void ask(struct look *l, enum part part, const char *api, const char *kin
         if (selector)
             http_url_query(&url, "labelSelector", selector);
         k8s_call_init(k, l->client, "GET", http_url_str(&url));
-        k8s_call_name(k, r, ns, name);
+        if (name)
+            k8s_call_name(k, r, ns, name);
+        else
+            rd_str_dup(&k->resource_text, part_names[part]);
         http_url_clear(&url);
     }
     k->timeout_ms = PART_MS;
@@ -342,9 +345,13 @@ static const char *operator_version(const json_t *deployment)
 
 static json_t *result(struct look *l)
 {
-    for (int i = 0; i < PART_MAX; i++)
-        if (l->parts[i].op.err && l->parts[i].op.err->kind != RD_ERR_CANCELLED)
-            say_unreachable(l, part_names[i], l->parts[i].op.err);
+    for (int i = 0; i < PART_MAX; i++) {
+        const struct rd_err *err = l->parts[i].op.err;
+        if (err && err->kind != RD_ERR_CANCELLED)
+            say_unreachable(l, part_names[i], err);
+        if (err && i == PART_VERSION && !err->http_status)
+            break; /* nobody is there: once is enough */
+    }
     const struct rd_err *ray_err = l->ray[RAY_NODES].op.err ? l->ray[RAY_NODES].op.err
                                                             : l->ray[RAY_JOBS].op.err;
     if (ray_err)
