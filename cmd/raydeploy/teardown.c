@@ -262,6 +262,16 @@ static int run_graph(struct deploy *d, struct proof *p, const char *receipt)
                     "Run the same command again; what it leaves is removed by the command under it.");
 }
 
+/* What Config Connector would have to take away, and cannot any more. What bootstrap made needs no
+ * cluster to be taken back: a teardown that was cut off after the cluster goes on with it. */
+static bool has_orphans(const struct proof *p)
+{
+    for (size_t i = 0; i < p->scan.len; i++)
+        if (!p->scan.items[i].management && proof_fate(p, &p->scan.items[i]) == PROOF_GOES)
+            return true;
+    return false;
+}
+
 static int run_gke(struct verb_ctx *v)
 {
     struct rd_err *err = NULL;
@@ -289,12 +299,13 @@ static int run_gke(struct verb_ctx *v)
         if (code == 0 && !p.scan.management && !proof_count(&p, PROOF_GOES)) {
             verb_say(v, NOTE_INFO, "there was nothing to do");
             code = conclude(&p, NULL, receipt, "");
-        } else if (code == 0 && !p.scan.management && !verb_flag(v, "bootstrap")) {
+        } else if (code == 0 && !p.scan.management && has_orphans(&p) &&
+                   !verb_flag(v, "bootstrap")) {
             code = fail_left(&p, "The management cluster is gone, and what it looked after is not. Make it "
                                  "anew and take all back: raydeploy teardown --bootstrap; or remove each by "
                                  "the command under it.");
         } else if (code == 0 && may_go_on(&p, &code)) {
-            if (!p.scan.management) {
+            if (!p.scan.management && has_orphans(&p)) {
                 step_set want = deploy_bit(&d, "cc-ready");
                 code = deploy_run(&d, GOAL_UP, want, deploy_all(&d));
             }

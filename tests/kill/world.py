@@ -160,6 +160,15 @@ def plain(v, names):
     return v
 
 
+def put(flat, key, shape):
+    """Parts of names that are drawn anew in each run are no difference; one object more is."""
+    key = re.sub(r"[0-9a-f]{8,}", "HEX", key)
+    n = 1
+    while (key if n == 1 else f"{key} #{n}") in flat:
+        n += 1
+    flat[key if n == 1 else f"{key} #{n}"] = shape
+
+
 def walk(state):
     """(path of kind, name) -> plain JSON. Pods and their like are counted, not named."""
     flat = {}
@@ -168,7 +177,7 @@ def walk(state):
         if SKIPPED.search(kind):
             continue
         for name, thing in things.items():
-            flat[f"{kind} {name}"] = plain(thing, None)
+            put(flat, f"{kind} {name}", plain(thing, None))
     for cluster, kinds in (state.get("kubernetes") or {}).items():
         for kind, things in kinds.items():
             if SKIPPED.search(kind):
@@ -187,11 +196,13 @@ def walk(state):
             for name, thing in (things.items() if isinstance(things, dict) else
                                 (((t.get("metadata", {}).get("namespace") or "") + "/" +
                                   t["metadata"]["name"], t) for t in things)):
+                if kind == "services" and name == "default/kubernetes":
+                    continue  # the API server's own, with its port of this run
                 shape = plain(thing, None)
                 shape.pop("status", None)
                 if kind in ("configmaps", "secrets") and name.split("/")[-1].startswith("raydeploy-"):
                     shape.pop("data", None)
-                flat[f"{cluster} {kind} {name}"] = shape
+                put(flat, f"{cluster} {kind} {name}", shape)
     return flat
 
 
