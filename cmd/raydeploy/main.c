@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,8 +202,18 @@ static bool asks_for(int argc, char **argv, const char *flag, const char *letter
     return false;
 }
 
+/* A closed stream leaves its number to the next file or connection, and what is printed would go there. A
+ * place where reading and writing fail keeps it, so that the display ends and nothing else does. */
+static void hold_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/", O_PATH | O_DIRECTORY); /* the lowest free number: this one */
+}
+
 int main(int argc, char **argv)
 {
+    hold_standard_streams();
     rd_alloc_init();
     catch_crashes();
     const char *program = argc > 0 ? argv[0] : "raydeploy";

@@ -7,6 +7,7 @@ emulator_pid=
 emulator_start() {
     emu_dir=$e2e_dir/$1
     shift
+    rm -f "$e2e_dir/emulator.out" # of an earlier one, whose "ready" is not this one's
     "$EMULATOR" --dir "$emu_dir" "$@" >"$e2e_dir/emulator.out" 2>"$e2e_dir/emulator.err" &
     emulator_pid=$!
     local i
