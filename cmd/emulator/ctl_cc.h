@@ -80,7 +80,7 @@ struct cc_item {
     char *principal;
     json_int_t generation;
     struct cc_plan plan;
-    char *op_path;
+    char *op_path, *failure;
     uint64_t op_since_ms;
     void (*next)(struct cc_item *i, int status, const json_t *body);
     void (*then)(struct cc_item *i, const char *failure); /* an operation has ended */

@@ -32,6 +32,7 @@ static void pass_clear(struct cc_item *i)
     i->object = i->refs = i->live = NULL;
     rd_str_take(&i->principal, NULL);
     rd_str_take(&i->op_path, NULL);
+    rd_str_take(&i->failure, NULL);
 }
 
 static void item_free(struct cc_item *i)
@@ -427,11 +428,11 @@ void cc_read_again(struct cc_item *i, const char *failure)
     send_reread(i);
 }
 
-/* The provider removes what it could not make, and then it all begins anew. */
+/* The provider removes what it could not make, says so, and then it all begins anew. */
 static void cleaned(struct cc_item *i, const char *failure)
 {
     (void)failure;
-    cc_back_off(i);
+    cc_fail(i, "error applying desired state: %s", i->failure);
 }
 
 static void clean_sent(struct cc_item *i, int status, const json_t *body)
@@ -439,25 +440,23 @@ static void clean_sent(struct cc_item *i, int status, const json_t *body)
     if (status == 200)
         cc_wait(i, body, cleaned);
     else
-        cc_back_off(i);
+        cleaned(i, NULL);
 }
 
 static void created(struct cc_item *i, const char *failure)
 {
-    bool cluster = rd_streq(i->kind->kind, "ContainerCluster");
     if (failure == NULL) {
         cc_after_create(i);
         return;
     }
-    const char *form = rd_streq(i->kind->api, "container") ? "waiting for creating GKE" : "waiting to create";
-    RD_AUTOFREE char *message =
-        rd_asprintf("Update call failed: error applying desired state: %sError %s %s: %s",
-                    i->kind->dcl ? "" : "summary: ", form, i->kind->what, failure);
-    cc_say(i, false, "UpdateFailed", message, NULL);
-    if (cluster || rd_streq(i->kind->kind, "ContainerNodePool"))
+    const char *form =
+        rd_streq(i->kind->api, "container") ? "waiting for creating GKE" : "waiting to create";
+    rd_str_take(&i->failure, rd_asprintf("%sError %s %s: %s", i->kind->dcl ? "" : "summary: ", form,
+                                         i->kind->what, failure));
+    if (rd_streq(i->kind->api, "container"))
         cc_call(i, "DELETE", i->plan.remove, NULL, clean_sent);
     else
-        cc_back_off(i);
+        cleaned(i, NULL);
 }
 
 static void send_create(struct cc_item *i);

@@ -19,6 +19,8 @@ static const char *const keys[] = {
     "cluster-fails", /* NAME: its creation fails after 5 minutes */
     "victim",        /* FILE: holds the pid that the effects "kill..." strike */
     "cnrm-version",  /* version of the Config Connector add-on */
+    "image-missing", /* TAG: no registry has such an image */
+    "image-present", /* REFERENCE: this image is in Artifact Registry */
     "webhook-delay", /* SECONDS: Config Connector's webhook comes up that late */
     NULL,
 };
