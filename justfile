@@ -55,6 +55,10 @@ test *TIERS:
 demo:
     scripts/demo
 
+# a local deployment on a real control plane, built on this machine
+demo-local:
+    scripts/demo-local
+
 # what a cluster would refuse, or never notice, in our own manifests
 lint: build
     {{raydeploy}} render {{target}} | {{raydeploy}} lint -f -
