@@ -120,7 +120,7 @@ static int run_plan(struct verb_ctx *v)
         RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(RD_BUF_UNBOUNDED);
         unsigned pending = 0;
         for (unsigned i = 0; i < d.result.step_count; i++)
-            if (!rd_streq(d.result.steps[i].id, "job"))
+            if (d.result.steps[i].state != STEP_UNWANTED)
                 put_plan_step(&d, &d.result.steps[i], &text, &pending);
         if (v->config.json_output) {
             RD_AUTOJSON json_t *o = deploy_json(&d);
