@@ -261,6 +261,7 @@ static void run_verify(struct ctl_work *w, const json_t *head, json_t *job, cons
             chain_asked(w, job);
         ask_for_gpu(w, head);
     }
+    wait_ms = rd_json_path_int(expect, "gpu_wait_s", 300) * 1000;
     if (wants_gpu && !waited(w, head, job, "_gpu", has_gpu, wait_ms < 120000 ? 120000 : wait_ms))
         return;
     bool ok = false;

@@ -364,7 +364,7 @@ static void check_gpus(struct checks *c)
                         rd_streq(type, "nvidia-tesla-t4") ? "Tesla T4" : type == NULL ? "GPU" : type));
         return;
     }
-    double wait = wanted(c, "wait_s");
+    double wait = wanted(c, "gpu_wait_s");
     say(c, "FAIL", "gpus", rd_asprintf("no GPU was given to a task within %g s", wait < 120 ? 120 : wait));
 }
 

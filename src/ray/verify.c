@@ -8,6 +8,8 @@
 
 #define VERIFY_LINE_MAX ((size_t)16 << 10)
 #define VERIFY_WAIT_S 300
+/* A GPU node from nothing: the machine, its driver, and an image of many gigabytes. */
+#define VERIFY_GPU_WAIT_S 720
 #define VERIFY_SUMMARY "RAYDEPLOY-VERIFY "
 
 const char ray_verify_entrypoint[] = "python verify.py";
@@ -21,10 +23,11 @@ bool ray_verify_package(const char *program, size_t len, const struct ray_verify
                         struct ray_package *ret, struct rd_err **reterr)
 {
     RD_AUTOJSON json_t *expect = rd_json_pack(
-        "{s:i, s:f, s:f, s:b, s:o, s:o, s:b, s:o, s:i}", "nodes", e->nodes, "cpus", e->cpus, "gpus",
+        "{s:i, s:f, s:f, s:b, s:o, s:o, s:b, s:o, s:i, s:i}", "nodes", e->nodes, "cpus", e->cpus, "gpus",
         e->gpus, "gpu_autoscale", (int)e->gpu_autoscale, "shared_path", optional(e->shared_path),
         "shared_skip", optional(e->shared_skip), "spill", (int)e->spill, "spill_skip",
-        optional(e->spill_skip), "wait_s", (int)(e->wait_s ? e->wait_s : VERIFY_WAIT_S));
+        optional(e->spill_skip), "wait_s", (int)(e->wait_s ? e->wait_s : VERIFY_WAIT_S),
+        "gpu_wait_s", e->gpu_autoscale ? VERIFY_GPU_WAIT_S : VERIFY_WAIT_S);
     RD_AUTOFREE char *text = rd_json_dump(expect);
     struct ray_packer *p = ray_packer_new();
     bool ok = ray_packer_add(p, "verify.py", program, len, false, reterr) &&

@@ -301,7 +301,7 @@ def check_gpus(expect):
         have >= expect["gpus"] or expect["gpu_autoscale"],
         f"Ray counts {have:g} GPUs, {expect['gpus']:g} are configured",
     )
-    wait_s = max(expect["wait_s"], TASK_TIMEOUT_S)
+    wait_s = max(expect["gpu_wait_s"], TASK_TIMEOUT_S)
     ref = use_gpu.remote()
     try:
         node_id, ids, listed = get(ref, wait_s)
