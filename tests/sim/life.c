@@ -90,24 +90,25 @@ void sim_struck(struct sim *s, struct proc *p, enum sim_fault f)
 
 /* ---- The world at first ---- */
 
-/* Which faults a life knows, and how often: many seldom, some often. Every other life has a theme: all
- * of one class. */
+/* Which faults a life knows, and how often: many seldom, some often. Most lives have one or two themes:
+ * all faults of a class. */
 static void choose_rates(struct sim *s)
 {
-    static const char themes[] = {'R', 'S', 'W', 'W', 'P', 'P', 0, 0};
-    char theme = themes[sim_random(s, sizeof themes)];
+    static const char themes[] = {'R', 'S', 'W', 'W', 'P', 'P', 0};
+    char one = themes[sim_random(s, sizeof themes)], other = themes[sim_random(s, sizeof themes)];
     for (int f = FAULT_LOST_REQUEST; f < FAULT_MAX; f++) {
         uint64_t dice = sim_random(s, 100);
-        if (sim_fault_class[f] == theme)
-            dice = theme == 'R' ? 45 : 100;
-        else if (theme)
+        char class = sim_fault_class[f];
+        if (class == one || class == other)
+            dice = class == 'R' ? 45 : 100;
+        else
             dice -= dice / 4;
         s->rate[f] = dice < 45   ? 0
                      : dice < 85 ? 10 + (unsigned)sim_random(s, 60)
                                  : 60 + (unsigned)sim_random(s, 200);
     }
     s->rate[FAULT_REFUSED] /= 3; /* ends the run */
-    s->rate[FAULT_DISK] /= theme == 'P' ? 4 : 8;
+    s->rate[FAULT_DISK] /= one == 'P' || other == 'P' ? 3 : 8;
     s->rate[FAULT_FOREIGN] /= sim_random(s, 3) ? 6 : 1;
     s->rate[FAULT_OP_FAILED] /= 2;
     s->rate[FAULT_MEDDLE] = s->rate[FAULT_MEDDLE] ? 300 : 0;
@@ -116,7 +117,7 @@ static void choose_rates(struct sim *s)
     s->rate[FAULT_TORN] = s->rate[FAULT_TORN] ? 500 : 0;
     s->rate[FAULT_ABORT] = s->rate[FAULT_ABORT] ? 800 : 0;
     s->rate[FAULT_CANCEL] += s->rate[FAULT_CANCEL] ? 200 : 0;
-    if (theme == 'P' && sim_random(s, 2)) {
+    if ((one == 'P' || other == 'P') && sim_random(s, 2)) {
         s->rate[FAULT_CANCEL] = s->rate[FAULT_ABORT] = 800;
         s->rate[FAULT_CRASH] = 100;
     }
