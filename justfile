@@ -80,6 +80,10 @@ sim SEED:
 sim-million *ARGS:
     tests/sim/million {{ARGS}}
 
+# two runs at once on one deployment, two hundred times
+lock-rounds:
+    LOCK_ROUNDS=200 tests/e2e/emulator_lock
+
 # takes the core's safeguards out one by one: the simulation must notice each
 sim-mutants:
     tests/sim/mutants
