@@ -107,13 +107,32 @@ static bool write_all(int fd, const char *data, size_t len)
     return true;
 }
 
+/* A signal (a resized terminal, a second INT) is no reason to call a file broken. */
+static int sync_fd(int fd)
+{
+    int rc;
+    do
+        rc = fsync(fd);
+    while (rc != 0 && errno == EINTR);
+    return rc;
+}
+
+static int open_dir(const char *dir)
+{
+    int fd;
+    do
+        fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
 static bool sync_dir(const char *dir)
 {
-    RD_CLEANUP(closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    RD_CLEANUP(closep) int fd = open_dir(dir);
     if (fd < 0)
         return false;
     /* Some file systems cannot sync a folder and say EINVAL; they have nothing to lose. */
-    return fsync(fd) == 0 || errno == EINVAL;
+    return sync_fd(fd) == 0 || errno == EINVAL;
 }
 
 /* The steps on the open temporary file; names the one that failed, errno says why. */
@@ -124,7 +143,7 @@ static const char *fill_and_rename(int fd, const char *temp, const char *path, c
         return "write";
     if (fchmod(fd, mode) != 0)
         return "set the mode of";
-    if (fsync(fd) != 0)
+    if (sync_fd(fd) != 0)
         return "sync";
     if (rename(temp, path) != 0)
         return "replace";
