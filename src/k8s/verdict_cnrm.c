@@ -22,6 +22,10 @@ static const struct text_row {
     {ANSWER_WAIT, 0, RD_ERR_FAILED, NULL,
      {"rateLimitExceeded", "per minute", "RATE_LIMIT_EXCEEDED"}},
     {ANSWER_WAIT, 0, RD_ERR_FAILED, NULL, {"resourceNotReady"}},
+    /* GKE does one thing to a cluster at a time; an upgrade of its own may take half an hour. */
+    {ANSWER_WAIT, 0, RD_ERR_FAILED, NULL,
+     {"running incompatible operation", "CLUSTER_ALREADY_HAS_OPERATION"}},
+    {ANSWER_WAIT, 0, RD_ERR_FAILED, "operation", {"failedPrecondition", "FAILED_PRECONDITION"}},
     {ANSWER_FAIL, 5 * K8S_MINUTE_MS, RD_ERR_FAILED, NULL,
      {"has not been used in project", "SERVICE_DISABLED", "it is disabled"}},
     {ANSWER_FAIL, 2 * K8S_MINUTE_MS, RD_ERR_FAILED, NULL, {"BILLING_DISABLED", "billing account"}},
@@ -36,6 +40,11 @@ static const struct text_row {
       "RESOURCE_EXHAUSTED", "quotaExceeded", "Insufficient quota"}},
     {ANSWER_FAIL, 0, RD_ERR_FAILED, "exceeded", {"Quota '", "Quota \""}},
     {ANSWER_FAIL, 0, RD_ERR_FOREIGN, NULL, {"immutable field"}},
+    /* It takes away what it could not make and begins anew, minutes each time and without an end. */
+    {ANSWER_FAIL, 0, RD_ERR_CREDENTIALS, "Error waiting for creating",
+     {"does not have permission", "PERMISSION_DENIED", "Permission '", "Required '"}},
+    {ANSWER_FAIL, 0, RD_ERR_FAILED, NULL,
+     {"Error waiting for creating", "created in the error state"}},
     {ANSWER_FAIL, 5 * K8S_MINUTE_MS, RD_ERR_FAILED, NULL,
      {"is already being used by", "resourceInUseByAnotherResource", "RESOURCE_IN_USE"}},
     {ANSWER_FAIL, 5 * K8S_SECOND_MS, RD_ERR_FOREIGN, NULL,

@@ -100,6 +100,20 @@ static void test_cnrm_messages(void **state)
          K8S_FAILED, 300, RD_ERR_FAILED},
         {"Error 400: The resource 'n' is not ready, resourceNotReady", K8S_IN_PROGRESS, 0,
          RD_ERR_FAILED},
+        {"summary: googleapi: Error 400: Cluster is running incompatible operation "
+         "operation-1700000000000-1a2b3c4d., failedPrecondition",
+         K8S_IN_PROGRESS, 0, RD_ERR_FAILED},
+        {"Error 400: Operation operation-1 is currently upgrading cluster c. Please wait and try "
+         "again once it is done. Details: [reason: CLUSTER_ALREADY_HAS_OPERATION]",
+         K8S_IN_PROGRESS, 0, RD_ERR_FAILED},
+        {"Error waiting for creating GKE cluster: All cluster resources were brought up, but: only "
+         "0 nodes out of 1 have registered; cluster may be unhealthy.",
+         K8S_FAILED, 0, RD_ERR_FAILED},
+        {"error creating NodePool: NodePool p was created in the error state \"ERROR\"", K8S_FAILED,
+         0, RD_ERR_FAILED},
+        {"Error waiting for creating GKE cluster: Google Compute Engine: Required "
+         "'compute.networks.get' permission for 'projects/p/global/networks/n'",
+         K8S_FAILED, 0, RD_ERR_CREDENTIALS},
         {"cannot make changes to immutable field(s): [Field Name: mtu, Got: 1, Wanted: 2]",
          K8S_FAILED, 0, RD_ERR_FOREIGN},
         {"googleapi: Error 400: Invalid value for field 'resource.name', invalid", K8S_FAILED, 0,
