@@ -78,6 +78,9 @@ static void make_context(struct drive *d, struct loop *l, const struct drive_opt
     int job = steps_find(o->rows, o->row_count, "job");
     ctx->job_follows = o->goal.kind == GOAL_UP && job >= 0 && (o->goal.want >> job & 1) != 0;
     ctx->dry_run = o->dry_run;
+    int crds = steps_find(o->rows, o->row_count, "kuberay-crds");
+    ctx->chart_wanted = crds >= 0 && o->goal.kind != GOAL_DOWN && (o->goal.want >> crds & 1) &&
+                        (o->dry_run || (o->goal.may_start >> crds & 1));
     ctx->facts = json_object();
     if (o->config->facts)
         json_object_update(ctx->facts, o->config->facts);

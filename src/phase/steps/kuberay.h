@@ -23,6 +23,12 @@ bool kuberay_render(struct step_op *s, struct manifest_list *out, struct rd_err 
  * sent. A chart with a URL is left to the step. */
 bool kuberay_read_chart(struct step_ctx *ctx, struct rd_err **reterr) RD_MUST_CHECK;
 
+struct chart_fetch;
+/* A chart that has to be fetched, will be needed, and is not there yet. */
+bool kuberay_wants_chart(struct step_ctx *ctx);
+/* Puts a fetched chart where the step finds it. */
+void kuberay_keep_chart(struct step_ctx *ctx, const struct chart_fetch *f);
+
 /* Whether a RayCluster CRD has every field that we send; names the first missing one (static). Pure. */
 bool kuberay_crd_fits(const json_t *crd, const char **ret_missing);
 /* Version of an operator image tag ("...:v1.7.0", also with a digest); false when it has none. Pure. */

@@ -53,16 +53,25 @@ static void session_keep(struct step_ctx *ctx, const struct manifest_list *crds)
     json_object_set_new(ctx->session, "crds", list);
 }
 
+bool kuberay_wants_chart(struct step_ctx *ctx)
+{
+    return ctx->chart_wanted && !session_crds(ctx);
+}
+
+void kuberay_keep_chart(struct step_ctx *ctx, const struct chart_fetch *f)
+{
+    session_keep(ctx, &f->chart.crds);
+    json_object_set_new(ctx->session, "chart-note", json_string(f->note));
+}
+
 bool kuberay_read_chart(struct step_ctx *ctx, struct rd_err **reterr)
 {
     if (!chart_is_file(ctx->config))
         return true;
     struct chart_fetch f = {0};
     bool ok = chart_fetch_file(&f, ctx, reterr);
-    if (ok) {
-        session_keep(ctx, &f.chart.crds);
-        json_object_set_new(ctx->session, "chart-note", json_string(f.note));
-    }
+    if (ok)
+        kuberay_keep_chart(ctx, &f);
     chart_fetch_clear(&f);
     return ok;
 }

@@ -4,7 +4,9 @@
 
 #include "auth/auth.h"
 #include "base/alloc.h"
+#include "phase/steps/chart_fetch.h"
 #include "phase/steps/findings.h"
+#include "phase/steps/kuberay.h"
 
 #include <stdlib.h>
 
@@ -13,6 +15,7 @@
 struct preflight {
     struct step_op *s;
     struct gcp_call project, billing, permissions, clusters;
+    struct chart_fetch chart; /* needed in ten minutes, but not to be had is known now */
     struct findings findings;
     unsigned purpose;
     bool asked;
@@ -26,6 +29,8 @@ static void preflight_free(void *priv)
         rd_err_free(op_take_err(&calls[i]->op));
         gcp_call_clear(calls[i]);
     }
+    rd_err_free(op_take_err(&x->chart.op));
+    chart_fetch_clear(&x->chart);
     findings_clear(&x->findings);
     free(x);
 }
@@ -38,6 +43,8 @@ static void ask(struct preflight *x, struct op *op)
     x->asked = true;
     gcp_project_get(&x->project, c, project);
     gcp_call_start(&x->project, op);
+    if (s->may_start && kuberay_wants_chart(s->ctx))
+        chart_fetch_start(&x->chart, op, s->ctx);
     if (!s->may_start) /* to look, or to take away what is there, the answers themselves will tell */
         return;
     bool bootstrap =
@@ -141,6 +148,22 @@ static void judge_permissions(struct preflight *x)
     findings_add(&x->findings, err);
 }
 
+/* A repository that does not answer just now may be back when it is needed. */
+static void judge_chart(struct preflight *x)
+{
+    if (!x->chart.ctx)
+        return;
+    struct rd_err *err = op_take_err(&x->chart.op);
+    if (!err) {
+        kuberay_keep_chart(x->s->ctx, &x->chart);
+    } else if (rd_err_transient(err->kind)) {
+        step_note_resource(x->s, NOTE_WARN, "KubeRay chart", "%s", err->message);
+        rd_err_free(err);
+    } else {
+        findings_add(&x->findings, err);
+    }
+}
+
 static void preflight_step(struct op *op)
 {
     struct step_op *s = container_of(op, struct step_op, op);
@@ -157,6 +180,7 @@ static void preflight_step(struct op *op)
     if (s->may_start) {
         judge_billing(x);
         judge_permissions(x);
+        judge_chart(x);
     }
     struct rd_err *err = findings_take(&x->findings);
     if (err) {

@@ -25,6 +25,7 @@ struct step_ctx {
     json_t *session;               /* the steps' own cache for the run; the caller's, or NULL */
     bool going_down;               /* the goal is to undo: LOOK only asks what is there and whose */
     bool job_follows;              /* the test job runs after the RayCluster is ready, and reads it again */
+    bool chart_wanted;             /* the goal installs KubeRay's CRDs */
     bool dry_run;                  /* plan: START must not send anything that changes */
     bool lockless;                 /* the cluster that keeps the lock is not there, or is about to go: the
                                       lock of this machine has to do */
