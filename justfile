@@ -80,6 +80,15 @@ sim SEED:
 sim-million *ARGS:
     tests/sim/million {{ARGS}}
 
+# killed at every boundary there is, on two cores; goes on where it was cut (rm -r build/kill: from the start)
+kill-all *ARGS: build
+    tests/kill/all {{ARGS}}
+
+# a hundred whole lives with faults at 10 %, then at 30 %
+soak LIVES="100": build
+    tests/kill/soak --lives {{LIVES}} --rate 10
+    tests/kill/soak --lives {{LIVES}} --rate 30
+
 # two runs at once on one deployment, two hundred times
 lock-rounds:
     LOCK_ROUNDS=200 tests/e2e/emulator_lock

@@ -473,12 +473,18 @@ static bool is_operation(const struct cc_item *i, const json_t *body)
            rd_json_str(body, "operationType", NULL) != NULL;
 }
 
-static void create_sent(struct cc_item *i, int status, const json_t *body)
+/* Another operation on the cluster: asked again inside one Apply for up to 30 minutes, the state
+ * stays Updating. */
+static bool is_busy(const struct cc_item *i, int status, const json_t *body)
 {
     const char *word = rd_json_path_str(body, "error.status");
-    bool busy = rd_streq(i->kind->api, "container") &&
-                ((status == 400 && rd_streq(word, "FAILED_PRECONDITION")) || status == 429);
-    if (busy) { /* another operation on the cluster; inside one Apply for up to 30 minutes */
+    return rd_streq(i->kind->api, "container") &&
+           ((status == 400 && rd_streq(word, "FAILED_PRECONDITION")) || status == 429);
+}
+
+static void create_sent(struct cc_item *i, int status, const json_t *body)
+{
+    if (is_busy(i, status, body)) {
         emu_timer_start(&i->w->e->clock, &i->timer, 1000, on_send_again);
         return;
     }
@@ -500,9 +506,18 @@ static void send_create(struct cc_item *i)
             create_sent);
 }
 
+static void send_update(struct cc_item *i);
+
+static void on_update_again(struct emu_timer *t)
+{
+    send_update(container_of(t, struct cc_item, timer));
+}
+
 static void update_sent(struct cc_item *i, int status, const json_t *body)
 {
-    if (status / 100 != 2) {
+    if (is_busy(i, status, body)) {
+        emu_timer_start(&i->w->e->clock, &i->timer, 1000, on_update_again);
+    } else if (status / 100 != 2) {
         RD_AUTOFREE char *text = cc_error(status, body);
         cc_fail(i, "error applying desired state: %s%s", i->kind->dcl ? "" : "summary: ", text);
     } else if (is_operation(i, body) && rd_json_str(body, "@type", NULL) == NULL &&
@@ -511,6 +526,12 @@ static void update_sent(struct cc_item *i, int status, const json_t *body)
     } else {
         cc_read_again(i, NULL);
     }
+}
+
+static void send_update(struct cc_item *i)
+{
+    cc_call(i, i->plan.update_method, i->plan.update, json_incref(i->plan.update_body),
+            update_sent);
 }
 
 static bool pool_busy(const json_t *live)
@@ -567,8 +588,7 @@ static void looked(struct cc_item *i, int status, const json_t *body)
         return;
     }
     cc_say(i, false, "Updating", "Update in progress", NULL);
-    cc_call(i, i->plan.update_method, i->plan.update, json_incref(i->plan.update_body),
-            update_sent);
+    send_update(i);
 }
 
 /* ---- Delete ---- */

@@ -138,14 +138,15 @@ VOLATILE = re.compile(
     r"acquireTime|holderIdentity|leaseTransitions|metageneration|softDeletePolicy|expireTime|"
     r"caBundle|clusterCaCertificate|endpoint|privateEndpoint|publicEndpoint|podIP|podIPs|hostIP|hostIPs|"
     r"clusterIP|clusterIPs|nodeName|ipAddress|ipAddresses|natIP|networkIP|number|operation|selfLinkWithId|"
-    r"currentMasterVersion|version)$")
+    r"currentMasterVersion|version|currentNodeCount|_nodes|auth_token)$")
 SKIPPED = re.compile(r"(^|\.)(operations|events|_)|^events|endpointslices|^endpoints$|replicasets|"
-                     r"controllerrevisions|compute\.instances|compute\.disks|instanceGroup")
+                     r"controllerrevisions|storage\.objects|compute\.instances|compute\.disks|instanceGroup")
 
 
 def plain(v, names):
     if isinstance(v, dict):
-        return {k: plain(x, names) for k, x in sorted(v.items()) if not VOLATILE.match(k)}
+        return {k: "PORT" if k == "port" and isinstance(x, int) and x > 30000 else plain(x, names)
+                for k, x in sorted(v.items()) if not VOLATILE.match(k)}
     if isinstance(v, list):
         items = [plain(x, names) for x in v]
         return sorted(items, key=lambda x: json.dumps(x, sort_keys=True))
@@ -169,6 +170,11 @@ def put(flat, key, shape):
     flat[key if n == 1 else f"{key} #{n}"] = shape
 
 
+# Nodes, and the pods that come with each, are the autoscaler's: it gave the job's checks a GPU, maybe twice,
+# and takes it back in its own time. The pools' sizes and limits are compared with their objects.
+MOVING = re.compile(r"^(gpu|gpu-group|other)$")
+
+
 def walk(state):
     """(path of kind, name) -> plain JSON. Pods and their like are counted, not named."""
     flat = {}
@@ -183,14 +189,15 @@ def walk(state):
             if SKIPPED.search(kind):
                 continue
             if kind in ("pods", "nodes", "leases.coordination.k8s.io"):
-                if kind != "leases.coordination.k8s.io":
+                if kind == "pods":
                     groups = {}
                     for thing in (things.values() if isinstance(things, dict) else things):
                         labels = thing.get("metadata", {}).get("labels") or {}
-                        key = labels.get("ray.io/group") or labels.get("app.kubernetes.io/name") or \
-                            labels.get("cloud.google.com/gke-nodepool") or "other"
+                        key = labels.get("ray.io/group") or labels.get("app.kubernetes.io/name") or "other"
                         groups[key] = groups.get(key, 0) + 1
                     for key, n in groups.items():
+                        if MOVING.match(key):
+                            continue
                         flat[f"{cluster} {kind} {key}"] = n
                 continue
             for name, thing in (things.items() if isinstance(things, dict) else
