@@ -67,6 +67,8 @@ struct k8s_patience {
 };
 /* Notes the verdict; true when it is final: its grace has passed. */
 bool k8s_patience_over(struct k8s_patience *p, const struct k8s_verdict *v, uint64_t now_boot_ms);
+/* The trouble still stands: seen last, or so lately that the good spell since may be one more try. */
+bool k8s_patience_stands(const struct k8s_patience *p, uint64_t now_boot_ms);
 /* When to ask again without news: RD_NEVER, or the boot time the last verdict becomes final. */
 uint64_t k8s_patience_wake_ms(const struct k8s_patience *p, const struct k8s_verdict *v);
 void k8s_patience_clear(struct k8s_patience *p);

@@ -47,13 +47,17 @@ bool k8s_patience_over(struct k8s_patience *p, const struct k8s_verdict *v, uint
         return false;
     }
     char *cause = cause_of(v);
-    bool same =
-        rd_streq(cause, p->cause) && (p->quiet_ms == 0 || now_boot_ms - p->quiet_ms <= FORGET_MS);
+    bool same = rd_streq(cause, p->cause) && k8s_patience_stands(p, now_boot_ms);
     if (!same)
         p->since_ms = now_boot_ms;
     rd_str_take(&p->cause, cause);
     p->quiet_ms = 0;
     return now_boot_ms - p->since_ms >= v->grace_ms;
+}
+
+bool k8s_patience_stands(const struct k8s_patience *p, uint64_t now_boot_ms)
+{
+    return p->cause != NULL && (p->quiet_ms == 0 || now_boot_ms - p->quiet_ms <= FORGET_MS);
 }
 
 uint64_t k8s_patience_wake_ms(const struct k8s_patience *p, const struct k8s_verdict *v)

@@ -313,6 +313,8 @@ static void test_patience(void **state)
     assert_false(k8s_patience_over(&p, &pull, start));
     assert_int_equal(k8s_patience_wake_ms(&p, &pull), start + 60000);
     assert_false(k8s_patience_over(&p, &work, start + 20000));
+    assert_true(k8s_patience_stands(&p, start + 170000));
+    assert_false(k8s_patience_stands(&p, start + 170001));
     assert_int_equal(k8s_patience_wake_ms(&p, &work), RD_NEVER);
     assert_false(k8s_patience_over(&p, &back, start + 59999));
     assert_true(k8s_patience_over(&p, &back, start + 60000));

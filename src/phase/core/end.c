@@ -42,7 +42,8 @@ void phase_halted_verdict(struct phase *p, unsigned i, enum phase_verb verb)
         step_done(p, i);
     } else if (p->goal.kind == GOAL_DOWN && v->found == FOUND_ABSENT && verb == VERB_UNDO) {
         step_done(p, i);
-    } else if (v->found == FOUND_FAILED && verb_mutates(verb)) {
+    } else if (v->found == FOUND_FAILED &&
+               (verb_mutates(verb) || (verb == VERB_WATCH && p->halt == HALT_RUN_LIMIT))) {
         s->fail_kind = v->kind;
         step_move(p, i, STEP_FAILED);
     } else {

@@ -59,9 +59,8 @@ void hall_step_collect(struct hall *h)
         struct step_op *s = &hs->run;
         struct rd_err *err = op_take_err(&s->op);
         if (err) {
-            /* What it was waiting for when the time was up says more than that it was up. */
-            if (s->reason && err->kind == RD_ERR_TIMEOUT)
-                rd_err_wrap(err, "%s", s->reason);
+            if (err->kind == RD_ERR_TIMEOUT)
+                err = step_timed_out(s, err);
             step_verdict_from_error(s, err);
         }
         check_facts(h, s);

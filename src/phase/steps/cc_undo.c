@@ -59,6 +59,7 @@ static void undo_free(void *priv)
 {
     struct cc_undo *x = priv;
     batch_clear(x);
+    rd_err_freep(&x->pause.op.err);
     for (size_t i = 0; i < x->abandon_len; i++)
         k8s_call_clear(&x->abandon[i]);
     free(x->abandon);

@@ -122,22 +122,35 @@ static int weight(const struct k8s_verdict *v)
     return v->reason && rd_starts_with(v->reason, "Dependency") && v->grace_ms == 0 ? 1 : 2;
 }
 
-static void complain(struct cc_watch *x, const json_t *object, const struct k8s_verdict *v)
+static struct rd_err *trouble_of(const json_t *object, const struct k8s_verdict *v)
 {
-    uint64_t now = op_now_ms(&x->s->op);
     RD_AUTOFREE char *title = cc_google_title(object);
-    step_note(x->s, "%s: %s", title, v->message);
-    if (!k8s_patience_over(&x->patience, v, now)) {
-        uint64_t wake = k8s_patience_wake_ms(&x->patience, v);
-        op_set_alarm(&x->s->op, wake < now + REJUDGE_MS ? wake + 10 : now + REJUDGE_MS);
-        return;
-    }
     RD_AUTOFREE char *resource = manifest_object_title(object);
     struct rd_err *err = rd_err_new(v->kind, "%s: %s", title, v->message);
     rd_err_resource(err, "%s", resource);
     rd_err_hint(err, "Correct the cause and run the same command again: it goes on from here, and Config "
                      "Connector tries again at once.");
-    fail_with(x, err);
+    return err;
+}
+
+static void complain(struct cc_watch *x, const json_t *object, const struct k8s_verdict *v)
+{
+    uint64_t now = op_now_ms(&x->s->op);
+    RD_AUTOFREE char *title = cc_google_title(object);
+    step_note(x->s, "%s: %s", title, v->message);
+    bool over = k8s_patience_over(&x->patience, v, now);
+    if (v->status == K8S_FAILED) {
+        rd_err_free(x->s->trouble);
+        x->s->trouble = trouble_of(object, v);
+    } else if (!k8s_patience_stands(&x->patience, now)) {
+        rd_err_freep(&x->s->trouble);
+    }
+    if (!over) {
+        uint64_t wake = k8s_patience_wake_ms(&x->patience, v);
+        op_set_alarm(&x->s->op, wake < now + REJUDGE_MS ? wake + 10 : now + REJUDGE_MS);
+        return;
+    }
+    fail_with(x, trouble_of(object, v));
 }
 
 static void evaluate(struct cc_watch *x)

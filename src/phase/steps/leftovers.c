@@ -42,6 +42,7 @@ struct leftovers {
 static void leftovers_free(void *priv)
 {
     struct leftovers *x = priv;
+    rd_err_freep(&x->pause.op.err);
     for (size_t i = 0; i < SORTS; i++)
         k8s_call_clear(&x->lists[i]);
     if (x->batch_set)

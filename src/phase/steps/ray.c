@@ -96,6 +96,8 @@ struct ready_op {
 static void ready_free(void *priv)
 {
     struct ready_op *x = priv;
+    rd_err_freep(&x->pause.op.err);
+    rd_err_freep(&x->grace.op.err);
     k8s_watch_clear(&x->cluster_watch);
     k8s_watch_clear(&x->pod_watch);
     k8s_watch_clear(&x->event_watch);

@@ -39,6 +39,7 @@ static void watch_free(void *priv)
     json_decref(x->live);
     json_decref(x->pods);
     k8s_patience_clear(&x->patience);
+    rd_err_freep(&x->grace.op.err);
     free(x);
 }
 

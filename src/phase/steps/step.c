@@ -45,6 +45,24 @@ void step_verdict_from_error(struct step_op *s, struct rd_err *take)
     s->why = take;
 }
 
+struct rd_err *step_timed_out(struct step_op *s, struct rd_err *take)
+{
+    RD_ASSERT(take->kind == RD_ERR_TIMEOUT);
+    struct rd_err *err = s->trouble;
+    s->trouble = NULL;
+    if (err != NULL) {
+        if (err->kind != RD_ERR_CREDENTIALS)
+            err->kind = RD_ERR_TIMEOUT;
+        rd_err_wrap(err, "out of time");
+        rd_err_free(take);
+        return err;
+    }
+    /* What it was waiting for when the time was up says more than that it was up. */
+    if (s->reason != NULL)
+        rd_err_wrap(take, "%s", s->reason);
+    return take;
+}
+
 void step_end_error(struct step_op *s, struct rd_err *take)
 {
     step_verdict_from_error(s, take);
@@ -135,5 +153,6 @@ void step_op_clear(struct step_op *s)
     free(s->reason);
     s->reason = NULL;
     rd_err_freep(&s->why);
+    rd_err_freep(&s->trouble);
     rd_err_freep(&s->op.err);
 }

@@ -120,6 +120,44 @@ static void test_errors_become_findings(void **state)
     }
 }
 
+static void end_in_trouble(struct step_op *s)
+{
+    s->trouble = rd_err_new(RD_ERR_CREDENTIALS, "it may not");
+    rd_err_hint(s->trouble, "grant it");
+    op_finish(&s->op, rd_err_new(RD_ERR_TIMEOUT, "a: out of time"));
+}
+
+static void test_time_is_up(void **state)
+{
+    (void)state;
+    static const struct {
+        enum rd_err_kind kind, becomes;
+    } rows[] = {
+        {RD_ERR_CREDENTIALS, RD_ERR_CREDENTIALS},
+        {RD_ERR_FAILED, RD_ERR_TIMEOUT},
+        {RD_ERR_TRANSIENT, RD_ERR_TIMEOUT},
+    };
+    struct step_ctx ctx;
+    struct step_op s;
+    for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
+        run(&s, &ctx, end_in_trouble);
+        s.trouble->kind = rows[i].kind;
+        RD_AUTOERR struct rd_err *err = step_timed_out(&s, op_take_err(&s.op));
+        assert_int_equal(err->kind, rows[i].becomes);
+        assert_string_equal(err->message, "out of time: it may not");
+        assert_string_equal(err->hint, "grant it");
+        assert_null(s.trouble);
+        clear(&s, &ctx);
+    }
+    run(&s, &ctx, end_in_trouble);
+    rd_err_freep(&s.trouble);
+    rd_str_dup(&s.reason, "the pool is being made");
+    RD_AUTOERR struct rd_err *err = step_timed_out(&s, op_take_err(&s.op));
+    assert_int_equal(err->kind, RD_ERR_TIMEOUT);
+    assert_string_equal(err->message, "the pool is being made: a: out of time");
+    clear(&s, &ctx);
+}
+
 static void test_rows_are_found(void **state)
 {
     (void)state;
@@ -144,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words_and_facts),
         cmocka_unit_test(test_errors_become_findings),
+        cmocka_unit_test(test_time_is_up),
         cmocka_unit_test(test_rows_are_found),
         cmocka_unit_test(test_every_fact_has_a_bit_of_its_own),
     };
