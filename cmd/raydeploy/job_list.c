@@ -8,8 +8,12 @@
 
 #define STOP_WAIT_MS 120000
 #define STOP_PAUSE_MS 500
+/* Ray's own watcher of a job looks once a second; a record deleted before it saw the job's end is one that
+ * failed to it, and it writes a new one. */
+#define DELETE_PAUSE_MS 2500
+#define DELETE_WAIT_MS 60000
 
-enum { PART_BEGIN, PART_ASKED, PART_LOOKED, PART_PAUSE };
+enum { PART_BEGIN, PART_ASKED, PART_LOOKED, PART_PAUSE, PART_AGAIN };
 
 static int part_run(struct verb_ctx *v, void (*step)(struct job_verb *j))
 {
@@ -256,28 +260,71 @@ int job_stop(struct verb_ctx *v)
 
 /* ---- delete ---- */
 
-static void delete_step(struct job_verb *j)
+static void ask_delete(struct job_verb *j, int state)
 {
-    if (j->state == PART_BEGIN) {
-        j->state = PART_ASKED;
-        ray_job_delete_init(&j->call, &j->way.dash, j->id);
-        ray_call_start(&j->call, &j->op);
-        return;
-    }
-    if (!op_ended(&j->call.op))
-        return;
-    RD_AUTOFREE char *flags = ray_way_flags(&j->way);
-    if (j->call.op.err && j->call.op.err->http_status >= 400 && j->call.op.err->http_status != 404 &&
-        j->call.op.err->remote && strstr(j->call.op.err->remote, "in a non-terminal state"))
-        rd_err_hint(j->call.op.err, "Stop it first: raydeploy job stop %s %s", j->id, flags);
-    if (!answer(j))
-        return;
+    j->state = state;
+    ray_call_clear(&j->call);
+    ray_job_delete_init(&j->call, &j->way.dash, j->id);
+    ray_call_start(&j->call, &j->op);
+}
+
+static void deleted(struct job_verb *j)
+{
     if (j->v->config.json_output) {
         RD_AUTOJSON json_t *o = rd_json_pack("{s:s, s:b}", "submission_id", j->id, "deleted", 1);
         verb_print_json(j->v, o);
     }
     rd_str_take(&j->v->result, rd_asprintf("job %s deleted", j->id));
     op_finish(&j->op, NULL);
+}
+
+/* The answer to DELETE; then a look after a while whether the record stayed away. */
+static void delete_asked(struct job_verb *j)
+{
+    RD_AUTOFREE char *flags = ray_way_flags(&j->way);
+    if (j->call.op.err && j->call.op.err->http_status >= 400 && j->call.op.err->http_status != 404 &&
+        j->call.op.err->remote && strstr(j->call.op.err->remote, "in a non-terminal state"))
+        rd_err_hint(j->call.op.err, "Stop it first: raydeploy job stop %s %s", j->id, flags);
+    if (!answer(j))
+        return;
+    j->state = PART_PAUSE;
+    if (!op_timer_start(&j->pause, &j->op, DELETE_PAUSE_MS)) {
+        rd_err_free(op_take_err(&j->pause.op));
+        op_finish(&j->op, rd_err_new(RD_ERR_TIMEOUT, "job %s was deleted and Ray keeps writing it anew",
+                                     j->id));
+    }
+}
+
+static void delete_step(struct job_verb *j)
+{
+    switch (j->state) {
+    case PART_BEGIN:
+        op_set_timeout(&j->op, DELETE_WAIT_MS);
+        ask_delete(j, PART_ASKED);
+        return;
+    case PART_ASKED:
+        if (op_ended(&j->call.op))
+            delete_asked(j);
+        return;
+    case PART_PAUSE:
+        if (op_ended(&j->pause.op))
+            look(j);
+        return;
+    case PART_AGAIN:
+    case PART_LOOKED:
+        if (!op_ended(&j->call.op))
+            return;
+        if (j->call.op.err && j->call.op.err->kind == RD_ERR_NOT_FOUND) {
+            rd_err_free(op_take_err(&j->call.op));
+            deleted(j);
+        } else if (j->state == PART_AGAIN) {
+            delete_asked(j);
+        } else if (answer(j)) {
+            ask_delete(j, PART_AGAIN);
+        }
+        return;
+    }
+    RD_UNREACHABLE();
 }
 
 int job_delete(struct verb_ctx *v)
