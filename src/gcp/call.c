@@ -68,6 +68,33 @@ static void on_retry(struct http_call *http, const struct rd_err *why, uint64_t 
         k->client->on_retry(k->client->retry_ctx, why, delay_ms);
 }
 
+/* POSTs that only ask. */
+static bool only_asks(const struct http_req *r)
+{
+    static const char *const verbs[] = {":testIamPermissions", ":getIamPolicy",
+                                        "/getIamPolicy", "/testIamPermissions"};
+    for (size_t i = 0; i < RD_ARRAY_LEN(verbs); i++)
+        if (rd_ends_with(r->url, verbs[i]))
+            return true;
+    return rd_streq(r->method, "GET");
+}
+
+static bool may_send(struct http_call *h, struct rd_err **ret_err)
+{
+    struct gcp_call *k = container_of(h, struct gcp_call, http);
+    struct gcp_client *c = k->client;
+    if (!c->may_write || only_asks(&h->req) ||
+        c->may_write(c->may_write_ctx, &k->op, &h->req, h->attempt > 0))
+        return true;
+    return rd_fail(ret_err, RD_ERR_TRANSIENT, "not sent, because it cannot be written down first");
+}
+
+void gcp_client_set_write_gate(struct gcp_client *c, gcp_write_gate *may_write, void *ctx)
+{
+    c->may_write = may_write;
+    c->may_write_ctx = ctx;
+}
+
 void gcp_call_init(struct gcp_call *k, struct gcp_client *c, enum gcp_api api, const char *method,
                    const char *url)
 {
@@ -80,6 +107,7 @@ void gcp_call_init(struct gcp_call *k, struct gcp_client *c, enum gcp_api api, c
     k->http.policy = &retry_google;
     k->http.judge = judge;
     k->http.on_retry = on_retry;
+    k->http.may_send = may_send;
     k->http.auth = c->auth;
     if (rd_streq(method, "POST"))
         k->http.idem = RETRY_ONCE;

@@ -94,6 +94,10 @@ struct gcp_client_options {
 /* RD_ERR_INPUT when an override cannot be used; the credential then stays the caller's. */
 struct gcp_client *gcp_client_new(struct loop *l, struct gcp_client_options *take,
                                   struct rd_err **reterr) RD_MUST_CHECK;
+/* From now on each attempt of a request that may change something asks first; after a no the call ends with
+ * RD_ERR_TRANSIENT. NULL: nobody is asked. `op` is the call's; `again`: an earlier attempt was made. */
+typedef bool gcp_write_gate(void *ctx, const struct op *op, const struct http_req *req, bool again);
+void gcp_client_set_write_gate(struct gcp_client *c, gcp_write_gate *may_write, void *ctx);
 void gcp_client_free(struct gcp_client *c); /* every call must have ended */
 const char *gcp_client_base(const struct gcp_client *c, enum gcp_api api); /* with version path */
 /* We have just enabled APIs: for 5 minutes SERVICE_DISABLED is retried. */

@@ -17,6 +17,8 @@ struct gcp_client {
     uint64_t enabled_ms;  /* boot time of our last enabling of APIs; 0: never */
     void (*observe)(void *ctx, const struct http_req *req);
     void *observe_ctx;
+    gcp_write_gate *may_write; /* NULL: always */
+    void *may_write_ctx;
     void (*on_retry)(void *ctx, const struct rd_err *why, uint64_t delay_ms);
     void *retry_ctx;
 };

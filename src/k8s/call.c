@@ -125,12 +125,14 @@ static bool call_may_send(struct http_call *h, struct rd_err **ret_err)
 {
     struct k8s_call *k = container_of(h, struct k8s_call, http);
     struct k8s_client *c = k->client;
-    if (!k->write || !c->may_write || c->may_write(c->may_write_ctx))
+    if (!k->write || !c->may_write ||
+        c->may_write(c->may_write_ctx, &k->op, &h->req, h->attempt > 0))
         return true;
-    return rd_fail(ret_err, RD_ERR_TRANSIENT, "not sent, because the lock has run out meanwhile");
+    return rd_fail(ret_err, RD_ERR_TRANSIENT,
+                   "not sent, because the lock has run out meanwhile or nothing can be written down");
 }
 
-void k8s_client_set_write_gate(struct k8s_client *c, bool (*may_write)(void *ctx), void *ctx)
+void k8s_client_set_write_gate(struct k8s_client *c, k8s_write_gate *may_write, void *ctx)
 {
     c->may_write = may_write;
     c->may_write_ctx = ctx;

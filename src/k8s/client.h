@@ -29,8 +29,10 @@ struct k8s_client_options {
 struct k8s_client *k8s_client_new(struct loop *l, struct k8s_client_options *take);
 void k8s_client_free(struct k8s_client *c);
 /* From now on each attempt of a write (k8s_call.write) asks first; after a no the call ends with
- * RD_ERR_TRANSIENT. NULL: nobody is asked. */
-void k8s_client_set_write_gate(struct k8s_client *c, bool (*may_write)(void *ctx), void *ctx);
+ * RD_ERR_TRANSIENT. NULL: nobody is asked. `op` is the call's, whose parents tell on whose behalf it is;
+ * `again`: an earlier attempt was made. */
+typedef bool k8s_write_gate(void *ctx, const struct op *op, const struct http_req *req, bool again);
+void k8s_client_set_write_gate(struct k8s_client *c, k8s_write_gate *may_write, void *ctx);
 const char *k8s_client_server(const struct k8s_client *c);
 const char *k8s_client_namespace(const struct k8s_client *c);
 const char *k8s_client_origin(const struct k8s_client *c);

@@ -25,7 +25,7 @@ struct k8s_client {
     /* Writes in flight: a call takes a slot or waits in order. */
     unsigned writes, writes_max;
     struct rd_list write_queue; /* struct k8s_call.waiting */
-    bool (*may_write)(void *ctx); /* NULL: always */
+    k8s_write_gate *may_write; /* NULL: always */
     void *may_write_ctx;
     void (*warn)(void *ctx, const char *text);
     void *warn_ctx;

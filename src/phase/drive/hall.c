@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/encode.h"
+#include "gcp/client.h"
 #include "loop/loop.h"
 
 #include <signal.h>
@@ -67,18 +68,29 @@ static void feed(struct hall *h)
 /* ---- The guard ---- */
 
 /* On the clock as it is now, not as the loop's turn began: this process may have been stopped. */
-static bool may_write(void *ctx)
+static bool may_write(void *ctx, const struct op *op, const struct http_req *req, bool again)
 {
-    const struct hall *h = ctx;
-    return phase_may_write(&h->phase, rd_boot_ms());
+    struct hall *h = ctx;
+    if (h->gated && !phase_may_write(&h->phase, rd_boot_ms()))
+        return false;
+    return again || hall_request(h, op, req);
 }
 
-static void gate_writes(struct hall *h, bool on)
+/* What Google is asked for before the lock's home is there stands under no lock. */
+static bool may_write_google(void *ctx, const struct op *op, const struct http_req *req, bool again)
+{
+    return again || hall_request(ctx, op, req);
+}
+
+/* Clients come when steps make them. */
+static void watch_writes(struct hall *h)
 {
     struct k8s_client *clients[] = {h->ctx.workload, h->ctx.management};
     for (size_t i = 0; i < RD_ARRAY_LEN(clients); i++)
         if (clients[i])
-            k8s_client_set_write_gate(clients[i], on ? may_write : NULL, h);
+            k8s_client_set_write_gate(clients[i], may_write, h);
+    if (h->ctx.gcp)
+        gcp_client_set_write_gate(h->ctx.gcp, may_write_google, h);
 }
 
 static bool nothing_runs(const struct hall *h)
@@ -95,7 +107,7 @@ static void waive_lock(struct hall *h)
 {
     struct guard *g = h->guard;
     h->lock_waived = true;
-    gate_writes(h, false);
+    h->gated = false;
     for (unsigned n = 0; n < h->pending_count; n++) {
         struct phase_event e = {.type = EV_JOURNALED};
         e.u.journaled.seq = h->pending[n].seq;
@@ -158,7 +170,7 @@ static void guard_watch(struct hall *h)
         if (h->told_until_ms == 0)
             hall_inventory_merge(h, g->found);
         h->told_until_ms = g->until_ms;
-        gate_writes(h, true);
+        h->gated = true;
         struct phase_event e = {.type = EV_LOCK};
         e.u.lock.until_ms = g->until_ms;
         hall_event(h, &e);
@@ -178,7 +190,7 @@ static void guard_release(struct hall *h)
             g->ops->put(g, json_incref(now));
     }
     h->removing = remove;
-    gate_writes(h, false); /* what is left to write is the guard's own */
+    h->gated = false; /* what is left to write is the guard's own */
     op_set_timeout(&g->op, remove ? REMOVE_MS : RELEASE_MS);
     g->ops->release(g, remove);
 }
@@ -234,6 +246,7 @@ static void hall_step_op(struct op *op)
         return;
     }
     bool was_closing;
+    watch_writes(h);
     do {
         was_closing = h->closing;
         hall_step_collect(h);

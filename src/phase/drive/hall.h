@@ -41,6 +41,7 @@ struct hall {
     bool guard_started, guard_over;
     bool lock_waived;             /* step_ctx.lockless was heard */
     uint64_t told_until_ms;
+    bool gated;                   /* writes ask for the lock */
     struct hall_pending pending[PHASE_STEPS_MAX * 2];
     unsigned pending_count;
     json_t *mirror_asked;         /* owned: the last content put; NULL: none yet */
@@ -67,6 +68,9 @@ void hall_event(struct hall *h, const struct phase_event *e);
 void hall_journal(struct hall *h, const struct phase_command *c);
 void hall_inventory_load(struct hall *h);              /* from the journal */
 void hall_inventory_merge(struct hall *h, const json_t *mirror);
+/* Writes down a request that a step is about to send, with method and path; false: it could not be, and the
+ * run ends. Requests of the guard are nobody's intent. */
+bool hall_request(struct hall *h, const struct op *op, const struct http_req *req);
 json_t *hall_mirror(const struct hall *h);             /* owned */
 void hall_mirror_settle(struct hall *h);               /* answers records the mirror now holds */
 

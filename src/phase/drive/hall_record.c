@@ -103,6 +103,35 @@ static bool append(struct hall *h, const struct phase_command *c)
     return false;
 }
 
+static const struct step_row *on_behalf_of(const struct hall *h, const struct op *op)
+{
+    for (; op; op = op->parent)
+        for (unsigned i = 0; i < h->o->row_count; i++)
+            if (op == &h->steps[i].run.op)
+                return &h->o->rows[i];
+    return NULL;
+}
+
+bool hall_request(struct hall *h, const struct op *op, const struct http_req *req)
+{
+    const struct step_row *row = on_behalf_of(h, op);
+    if (!h->journal || !row || strstr(req->url, "dryRun=All"))
+        return true;
+    const char *host = strstr(req->url, "://");
+    const char *path = host ? strchr(host + 3, '/') : NULL;
+    path = path ? path : "/";
+    json_t *fields = rd_json_pack("{s:s, s:s, s:s, s:o}", "step", row->core.id, "run", h->ctx.run_id,
+                                  "method", req->method, "path",
+                                  json_stringn(path, strcspn(path, "?#")));
+    struct rd_err *err = NULL;
+    if (journal_append(h->journal, "request", fields, &err))
+        return true;
+    rd_err_keep(&h->broken, &err);
+    journaled(h, 0, false);
+    op_wake(&h->op);
+    return false;
+}
+
 /* Asks for what the mirror was not asked to hold yet. What counts is the mirror, not our disk: an
  * earlier run may have written an intent down here and died before the mirror had it. True while a
  * write is under way. */

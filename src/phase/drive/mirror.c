@@ -38,6 +38,7 @@ static void request(struct mirror *m, int state, const char *method, const json_
         k8s_call_body_json(&m->call, "application/json", body);
     /* Name and version are fixed, so a lost reply is answered by 409 and a read. */
     m->call.http.idem = RETRY_SAFE;
+    m->call.write = !rd_streq(method, "GET"); /* not after the lock has run out */
     m->call.not_found_ok = !post && !rd_streq(method, "PUT");
     m->state = state;
     k8s_call_start(&m->call, &m->op);
