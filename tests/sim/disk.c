@@ -92,6 +92,12 @@ void disk_begin(struct sim *s, struct proc *p)
     p->inventory = d->inventory;
 }
 
+static void mirror_set(struct sim *s, struct inventory content)
+{
+    s->mirror = content;
+    s->mirror_version++;
+}
+
 /* Of what was not synced a part is kept, in the order of writing; the next may be torn. */
 void disk_crash(struct sim *s, struct proc *p)
 {
@@ -113,8 +119,8 @@ void disk_crash(struct sim *s, struct proc *p)
     }
     p->record_count = 0;
     /* The mirror's write may be on its way. */
-    if (p->put.live && p->put.lands && sim_random(s, 2))
-        s->mirror = p->put.content;
+    if (p->put.live && p->put.lands && p->put.version == s->mirror_version && sim_random(s, 2))
+        mirror_set(s, p->put.content);
 }
 
 /* ---- The mirror ---- */
@@ -132,6 +138,7 @@ static void put_start(struct sim *s, struct proc *p)
     p->put = (struct put){.live = true,
                           .number = p->put_asked,
                           .content = p->asked,
+                          .version = s->mirror_version,
                           .at_ms = s->now_ms + 1 + sim_random(s, 20),
                           .lands = !lost || sim_random(s, 2),
                           .answered = !lost};
@@ -175,7 +182,7 @@ static void put_turn(struct sim *s, struct proc *p)
             sim_violate(s, "two writers: the mirror is written by run %u while run %u holds the "
                            "lease",
                         p->id, s->lease_holder);
-        s->mirror = put->content;
+        mirror_set(s, put->content); /* after a conflict it is read and written again */
     }
     if (!put->answered) {
         put_start(s, p);
@@ -207,9 +214,9 @@ void mirror_release(struct sim *s, struct proc *p)
         return;
     bool remove = s->goal.kind == GOAL_DOWN && p->end.ok;
     if (remove)
-        s->mirror = (struct inventory){0};
+        mirror_set(s, (struct inventory){0});
     else if (!p->cancelled)
-        s->mirror = p->inventory;
+        mirror_set(s, p->inventory);
 }
 
 /* ---- Writing ---- */

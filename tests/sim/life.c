@@ -149,6 +149,7 @@ static void make_world(struct sim *s)
     s->lease_ms = leases[sim_random(s, 3)];
     s->leftovers_come = sim_random(s, 2);
     s->mirror = (struct inventory){0};
+    s->mirror_version = 0;
     bool real = sim_random(s, 8) == 0;
     for (unsigned n = 0; n < SIM_PROCS; n++) {
         disk_wipe(&s->disks[n]);

@@ -196,6 +196,7 @@ struct put { /* the mirror's next content */
     unsigned number;
     uint64_t at_ms;
     struct inventory content;
+    unsigned version; /* precondition: as the mirror was when it was sent */
     bool lands, answered;
 };
 
@@ -276,6 +277,7 @@ struct sim {
     struct thing things[SIM_STEPS_MAX], first[SIM_STEPS_MAX];
     bool leftovers_come;
     struct inventory mirror;
+    unsigned mirror_version;
     unsigned lease_holder;  /* proc id; 0: free */
     uint64_t lease_until_ms, lease_ms;
     struct late late[LATE_MAX];
