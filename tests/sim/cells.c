@@ -146,6 +146,11 @@ const char *cells_impossible(enum sim_graph g, unsigned i, enum phase_finding fo
     unsigned v = 1u << found;
     if (!(v & findings(k)))
         return "such a thing is never found so";
+    /* Everything needs it, it is looked at once and before the lock, and its failure is the run's end. */
+    bool first = r->look_only && r->no_last_look;
+    if (first && v == F(FAILED) && (f == FAULT_CANCEL || f == FAULT_ABORT || f == FAULT_DISK ||
+                                    f == FAULT_LEASE || f == FAULT_MIRROR))
+        return "the run ends with it";
     switch (sim_fault_class[f]) {
     case 'N':
     case 'R':

@@ -122,6 +122,11 @@ static void choose_rates(struct sim *s)
         s->rate[FAULT_CRASH] = 100;
     }
     s->rate[FAULT_JUMP] *= 2;
+    /* What ends runs, and what fails steps: seldom met together unless both are frequent. */
+    if (one == 'P' && other == 'P') {
+        s->rate[FAULT_REFUSED] = 40;
+        s->rate[FAULT_DISK] = 60;
+    }
 }
 
 static bool can_be_foreign(const struct sim *s, unsigned i)

@@ -193,6 +193,8 @@ static void watch_sees(struct sim *s, struct proc *p, unsigned i)
     const struct thing *home = s->home[i] >= 0 ? &s->things[s->home[i]] : NULL;
     if (home && (home->state != THING_UP || !home->ours)) /* its server is gone */
         v = judge_error(RD_ERR_TRANSIENT, 0);
+    if (v.found == FOUND_ABSENT && s->kinds[i] == KIND_CONNECTOR) /* that server was made anew */
+        v = judge_error(RD_ERR_TRANSIENT, 0);
     if (v.found == FOUND_FAILING) { /* shown, and borne for its grace */
         uint64_t final_ms = t->trouble_since_ms + v.grace_ms;
         if (s->now_ms >= final_ms) {
