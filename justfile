@@ -1,47 +1,55 @@
 # Recipes as the users of the public example know them; each is one line that calls raydeploy or a
-# script. FLAGS go to raydeploy as they are: just test-job --name mine
+# script. FLAGS go to raydeploy as they are: just test-job --name mine. On the cluster of the kubeconfig
+# instead of Google Cloud: just up --target local
 
 raydeploy := "build/release/bin/raydeploy"
-target := "--target local"
 
 _list:
     @just --list --unsorted
 
-# Ray, its operator and everything around them, test job included
+# the management cluster with Config Connector: once a project
+bootstrap *FLAGS: build
+    {{raydeploy}} bootstrap {{FLAGS}}
+
+# a kubeconfig entry for the workload cluster; no gcloud is needed to use it
+get-credentials *FLAGS: build
+    {{raydeploy}} credentials {{FLAGS}}
+
+# Ray, its operator and everything under and around them, test job included
 up *FLAGS: build
-    {{raydeploy}} up {{target}} {{FLAGS}}
+    {{raydeploy}} up {{FLAGS}}
 
 # the KubeRay operator and the RayCluster, without the test job
 install-operator *FLAGS: build
-    {{raydeploy}} up {{target}} --skip-test-job {{FLAGS}}
+    {{raydeploy}} up --skip-test-job {{FLAGS}}
 
-# until every object is ready
+# until everything is there and ready; what is not yet there is made
 wait *FLAGS: build
-    {{raydeploy}} render {{target}} {{FLAGS}} | {{raydeploy}} wait -f - {{FLAGS}}
+    {{raydeploy}} up --skip-test-job {{FLAGS}}
 
 # the verification job on the live cluster
 test-job *FLAGS: build
-    {{raydeploy}} test-job {{target}} {{FLAGS}}
+    {{raydeploy}} test-job {{FLAGS}}
 
 # every step with its state
 status *FLAGS: build
-    {{raydeploy}} status {{target}} {{FLAGS}}
+    {{raydeploy}} status {{FLAGS}}
 
 # Prometheus and Grafana with Ray's targets and dashboards
 install-monitoring *FLAGS: build
-    {{raydeploy}} monitoring install {{target}} {{FLAGS}}
+    {{raydeploy}} monitoring install {{FLAGS}}
 
 # Ray's dashboard at http://127.0.0.1:8265 until interrupted
 dashboard *FLAGS: build
-    {{raydeploy}} dashboard {{target}} {{FLAGS}}
+    {{raydeploy}} dashboard {{FLAGS}}
 
 # Grafana at http://127.0.0.1:3000 until interrupted
 grafana *FLAGS: build
-    {{raydeploy}} grafana {{target}} {{FLAGS}}
+    {{raydeploy}} grafana {{FLAGS}}
 
 # delete what was made, and wait until it is gone
 teardown *FLAGS: build
-    {{raydeploy}} teardown {{target}} {{FLAGS}}
+    {{raydeploy}} teardown {{FLAGS}}
 
 # the release build: build/release/bin/raydeploy
 build:
@@ -61,7 +69,7 @@ demo-local:
 
 # what a cluster would refuse, or never notice, in our own manifests
 lint: build
-    {{raydeploy}} render {{target}} | {{raydeploy}} lint -f -
+    {{raydeploy}} render --target local | {{raydeploy}} lint -f -
 
 # against the peer
 bench:
