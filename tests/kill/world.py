@@ -172,7 +172,7 @@ def put(flat, key, shape):
 
 # Nodes, and the pods that come with each, are the autoscaler's: it gave the job's checks a GPU, maybe twice,
 # and takes it back in its own time. The pools' sizes and limits are compared with their objects.
-MOVING = re.compile(r"^(gpu|gpu-group|other)$")
+MOVING = re.compile(r"^(gpu|gpu-group|other in kube-system)$")
 
 
 def walk(state):
@@ -193,7 +193,8 @@ def walk(state):
                     groups = {}
                     for thing in (things.values() if isinstance(things, dict) else things):
                         labels = thing.get("metadata", {}).get("labels") or {}
-                        key = labels.get("ray.io/group") or labels.get("app.kubernetes.io/name") or "other"
+                        key = labels.get("ray.io/group") or labels.get("app.kubernetes.io/name") or \
+                            "other in " + thing["metadata"]["namespace"]
                         groups[key] = groups.get(key, 0) + 1
                     for key, n in groups.items():
                         if MOVING.match(key):
