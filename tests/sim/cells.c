@@ -57,7 +57,7 @@ static const char *of_request(enum sim_graph g, unsigned i, enum sim_kind k, uns
         return NULL;
     case FAULT_STALE:
         if (v == F(UNREACHABLE))
-            return graph_lodges(g, i) ? NULL : "a stale read is an answer";
+            return "a stale read is an answer";
         return v == F(FAILED) && !is(k, OBJECTS | K(JOB) | K(FACTS)) ? "its look never says so"
                                                                      : NULL;
     case FAULT_SLOW:
@@ -146,11 +146,6 @@ const char *cells_impossible(enum sim_graph g, unsigned i, enum phase_finding fo
     unsigned v = 1u << found;
     if (!(v & findings(k)))
         return "such a thing is never found so";
-    /* Everything needs it, it is looked at once and before the lock, and its failure is the run's end. */
-    bool first = r->look_only && r->no_last_look;
-    if (first && v == F(FAILED) && (f == FAULT_CANCEL || f == FAULT_ABORT || f == FAULT_DISK ||
-                                    f == FAULT_LEASE || f == FAULT_MIRROR))
-        return "the run ends with it";
     switch (sim_fault_class[f]) {
     case 'N':
     case 'R':
@@ -162,4 +157,31 @@ const char *cells_impossible(enum sim_graph g, unsigned i, enum phase_finding fo
     default:
         return NULL; /* faults of a run and every verdict of it */
     }
+}
+
+/* Do all other steps come before it or after it? Then its failure is the run's end. */
+static bool alone(enum sim_graph g, unsigned i)
+{
+    struct phase_step_def defs[SIM_STEPS_MAX];
+    unsigned count = graph_steps(g);
+    for (unsigned k = 0; k < count; k++)
+        defs[k] = (struct phase_step_def){.id = graph_step(g, k), .needs = graph_row(g, k)->needs};
+    step_set below = phase_closure(defs, count, (step_set)1 << i);
+    for (unsigned k = 0; k < count; k++)
+        if (!(below >> k & 1) && !(phase_closure(defs, count, (step_set)1 << k) >> i & 1))
+            return false;
+    return true;
+}
+
+const char *cells_coincidence(enum sim_graph g, unsigned i, enum phase_finding found,
+                              enum sim_fault f)
+{
+    bool ends = f == FAULT_CANCEL || f == FAULT_ABORT || f == FAULT_DISK;
+    bool locked = f == FAULT_LEASE || f == FAULT_MIRROR;
+    bool before = graph_row(g, i)->look_only || graph_row(g, i)->unlocked;
+    if (found == FOUND_FAILED && (ends || (locked && before)) && alone(g, i))
+        return "its failure ends the run, unless found by a last look with others under way";
+    if (locked && before && (found == FOUND_FOREIGN || found == FOUND_UNREACHABLE))
+        return "comes before the lock, unless found by a last look";
+    return NULL;
 }

@@ -249,7 +249,8 @@ void disk_write(struct sim *s, struct proc *p, const struct phase_command *c)
         if (r->at_ms <= ahead->at_ms)
             r->at_ms = ahead->at_ms + 1;
     }
-    r->fails = sim_fault(s, FAULT_DISK);
+    r->fails = sim_fault(s, FAULT_DISK) || p->disk_full;
+    p->disk_full = false;
     p->record_count++;
 }
 

@@ -48,6 +48,25 @@ bool sim_fault(struct sim *s, enum sim_fault f)
     return true;
 }
 
+/* What seldom comes together does so at the step in focus. */
+unsigned sim_rate_at(const struct sim *s, unsigned step, enum sim_fault f)
+{
+    if (s->focus != (int)step)
+        return s->rate[f];
+    unsigned least = sim_fault_class[f] == 'W' ? 300 : sim_fault_class[f] == 'S' ? 250 : 60;
+    if (f == FAULT_REFUSED || f == FAULT_STALE || f == FAULT_DUPLICATE)
+        least = 120;
+    return s->rate[f] > least ? s->rate[f] : least;
+}
+
+bool sim_fault_at(struct sim *s, unsigned step, enum sim_fault f)
+{
+    if (!s->faults || !sim_chance(s, sim_rate_at(s, step, f)))
+        return false;
+    sim_count(s, f);
+    return true;
+}
+
 void sim_hash(struct sim *s, uint64_t word)
 {
     s->hash = (s->hash ^ word) * 0x100000001b3u;
@@ -122,11 +141,14 @@ static void choose_rates(struct sim *s)
         s->rate[FAULT_CRASH] = 100;
     }
     s->rate[FAULT_JUMP] *= 2;
-    /* What ends runs, and what fails steps: seldom met together unless both are frequent. */
-    if (one == 'P' && other == 'P') {
-        s->rate[FAULT_REFUSED] = 40;
-        s->rate[FAULT_DISK] = 60;
-    }
+    s->focus = s->graph != GRAPH_ANY && sim_random(s, 2) ? (int)sim_random(s, s->count) : -1;
+    static const enum sim_fault ambushes[] = {FAULT_CANCEL, FAULT_ABORT, FAULT_DISK, FAULT_CRASH,
+                                              FAULT_FREEZE, FAULT_JUMP,  FAULT_NONE, FAULT_NONE};
+    s->ambush = s->focus >= 0 ? ambushes[sim_random(s, RD_ARRAY_LEN(ambushes))] : FAULT_NONE;
+    s->ambush_at = (enum phase_finding)sim_random(s, PHASE_FINDING_MAX);
+    /* What one round trip decides can be ambushed; of what seldom happens there is more. */
+    if (s->ambush_at == FOUND_READY || s->ambush_at == FOUND_ABSENT)
+        s->ambush_at = sim_random(s, 2) ? FOUND_FAILING : FOUND_FAILED;
 }
 
 static bool can_be_foreign(const struct sim *s, unsigned i)
@@ -203,7 +225,7 @@ static void play(struct sim *s)
             s->now_ms = next;
         world_settle(s);
         net_land_late(s);
-        if (s->faults && sim_random(s, 100) == 0)
+        if (s->faults && sim_random(s, s->focus >= 0 ? 40 : 100) == 0)
             world_meddle(s);
         for (unsigned n = 0; n < SIM_PROCS; n++)
             if (s->procs[n].alive && proc_next_ms(s, &s->procs[n]) <= s->now_ms)
@@ -295,13 +317,11 @@ static void run_goal(struct sim *s, enum phase_goal_kind kind, step_set want, st
     }
     s->faults = false;
     s->goal.run_limit_ms = 0;
-    s->now_ms += 5000;
-    if (s->violation[0])
+    if (s->violation[0] || leave_half)
         return;
+    s->now_ms += 5000;
     world_settle(s);
     net_land_late(s);
-    if (leave_half)
-        return;
     world_heal(s);
     sim_tell(s, "from here on nothing fails");
     s->tally->goals++;

@@ -20,7 +20,7 @@ static bool can_meet(enum sim_fault f, enum phase_verb verb)
     }
 }
 
-static enum sim_fault draw(struct sim *s, enum phase_verb verb)
+static enum sim_fault draw(struct sim *s, unsigned step, enum phase_verb verb)
 {
     if (!s->faults)
         return FAULT_NONE;
@@ -28,7 +28,7 @@ static enum sim_fault draw(struct sim *s, enum phase_verb verb)
     for (enum sim_fault f = FAULT_LOST_REQUEST; f <= FAULT_SILENT; f++) {
         if (!can_meet(f, verb))
             continue;
-        sum += s->rate[f];
+        sum += sim_rate_at(s, step, f);
         if (dice < sum && sum < 900) { /* something must get through now and then */
             sim_count(s, f);
             return f;
@@ -45,7 +45,7 @@ static void send(struct sim *s, struct proc *p, unsigned i)
     f->acted = f->twice = false;
     f->thing_met = s->things[i].met;
     f->answer = ANSWER_OK;
-    f->fault = draw(s, f->verb);
+    f->fault = draw(s, i, f->verb);
     if (sim_fault_class[f->fault] != 'S') /* a stream's counts once it strikes */
         f->met |= FAULT_BIT(f->fault);
     uint64_t patience = 1000 + sim_random(s, 10000);
@@ -166,6 +166,7 @@ static void finish(struct sim *s, struct proc *p, unsigned i, struct phase_verdi
     e.u.verdict.run_id = f->run_id;
     e.u.verdict.verdict = v;
     rules_verdict(s, p, i, verb, &v);
+    proc_ambush(s, p, i, v.found);
     proc_deliver(s, p, &e);
 }
 
@@ -247,6 +248,8 @@ static void act(struct sim *s, struct proc *p, unsigned i)
             again_ms = s->now_ms + 1 + sim_random(s, 10);
     } else {
         f->verdict = world_look(s, i, f->fault == FAULT_STALE, s->goal.kind == GOAL_UP);
+        if (f->verdict.found == FOUND_UNREACHABLE)
+            f->met &= ~FAULT_BIT(FAULT_STALE); /* nobody was there to read from */
         p->looked_version[i] = s->things[i].version;
         p->looked_born[i] = s->things[i].born;
     }

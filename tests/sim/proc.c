@@ -255,6 +255,33 @@ uint64_t proc_next_ms(const struct sim *s, const struct proc *p)
     return next < p->frozen_until_ms ? p->frozen_until_ms : next;
 }
 
+void proc_ambush(struct sim *s, struct proc *p, unsigned step, enum phase_finding found)
+{
+    if (!s->faults || !s->ambush || (int)step != s->focus || found != s->ambush_at ||
+        sim_random(s, 2))
+        return;
+    uint64_t soon_ms = s->now_ms + sim_random(s, 100);
+    switch (s->ambush) {
+    case FAULT_CANCEL:
+    case FAULT_ABORT:
+        if (p->cancelled)
+            return;
+        p->cancel_at_ms = soon_ms;
+        sim_count(s, FAULT_CANCEL);
+        return;
+    case FAULT_DISK:
+        p->disk_full = true;
+        return;
+    case FAULT_CRASH:
+        p->crash_after = 1 + (unsigned)sim_random(s, 12);
+        return;
+    default:
+        p->freeze_at_ms = soon_ms;
+        p->sleeps = s->ambush == FAULT_JUMP;
+        sim_count(s, s->ambush);
+    }
+}
+
 static void freeze(struct sim *s, struct proc *p)
 {
     p->freeze_at_ms = SIM_FAR;
@@ -271,7 +298,7 @@ static void signals(struct sim *s, struct proc *p)
         p->cancel_at_ms = SIM_FAR;
         p->cancelled = true;
         p->cancelled_ms = s->now_ms;
-        if (sim_fault(s, FAULT_ABORT))
+        if (sim_fault(s, FAULT_ABORT) || s->ambush == FAULT_ABORT)
             p->abort_at_ms = s->now_ms + 1 + sim_random(s, sim_random(s, 3) ? 30 : 3000);
         sim_struck(s, p, FAULT_CANCEL);
         sim_tell(s, "run %u: cancel", p->id);

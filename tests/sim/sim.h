@@ -210,6 +210,7 @@ struct proc {
     uint64_t frozen_until_ms, cancel_at_ms, abort_at_ms, freeze_at_ms;
     bool sleeps;           /* the freeze is the machine's */
     unsigned crash_after;  /* commands; 0: never */
+    bool disk_full;        /* the next record fails */
     bool cancelled, needs_lock, waived; /* waived: the lock's home is about to go */
     /* inventory and mirror, as in the hall */
     struct inventory inventory, asked;
@@ -263,6 +264,9 @@ struct sim {
     bool faults;         /* on or off */
     bool story;
     unsigned rate[FAULT_MAX]; /* per mille, in this life */
+    int focus;           /* the step that meets most of it; -1: none */
+    enum sim_fault ambush; /* of class P: strikes soon after the step in focus was found so; NONE */
+    enum phase_finding ambush_at;
     /* the graph */
     enum sim_graph graph;
     struct phase_step_def defs[SIM_STEPS_MAX];
@@ -294,6 +298,8 @@ struct sim {
 uint64_t sim_random(struct sim *s, uint64_t below);
 bool sim_chance(struct sim *s, unsigned per_mille);
 bool sim_fault(struct sim *s, enum sim_fault f); /* at its rate, only with faults on; counts */
+bool sim_fault_at(struct sim *s, unsigned step, enum sim_fault f); /* of class R, S or W */
+unsigned sim_rate_at(const struct sim *s, unsigned step, enum sim_fault f);
 void sim_count(struct sim *s, enum sim_fault f);
 void sim_tell(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void sim_hash(struct sim *s, uint64_t word);
@@ -352,6 +358,8 @@ uint64_t proc_next_ms(const struct sim *s, const struct proc *p);
 void proc_turn(struct sim *s, struct proc *p);
 void proc_deliver(struct sim *s, struct proc *p, struct phase_event *e);
 
+void proc_ambush(struct sim *s, struct proc *p, unsigned step, enum phase_finding found);
+
 /* ---- rules.c ---- */
 void rules_command(struct sim *s, struct proc *p, const struct phase_command *c);
 void rules_verdict(struct sim *s, struct proc *p, unsigned step, enum phase_verb verb,
@@ -367,6 +375,10 @@ bool sim_life(struct sim *s, uint64_t seed, bool story);
 /* ---- cells.c ---- */
 /* Why the verdict and the fault can never meet at that step; NULL: they can. */
 const char *cells_impossible(enum sim_graph g, unsigned i, enum phase_finding v, enum sim_fault f);
+
+/* Why they meet only when two things happen within one round trip: shown, not demanded. NULL: they meet
+ * often enough. */
+const char *cells_coincidence(enum sim_graph g, unsigned i, enum phase_finding v, enum sim_fault f);
 
 /* ---- report.c ---- */
 void tally_add(struct tally *to, const struct tally *from);

@@ -113,6 +113,8 @@ uint64_t world_next_ms(const struct sim *s, unsigned step)
 {
     const struct thing *t = &s->things[step];
     uint64_t next = t->state == THING_MAKING || t->state == THING_GOING ? t->at_ms : SIM_FAR;
+    if (t->trouble && t->trouble_since_ms > s->now_ms && t->trouble_since_ms < next)
+        next = t->trouble_since_ms;
     return t->trouble && t->trouble_until_ms < next ? t->trouble_until_ms : next;
 }
 
@@ -127,24 +129,25 @@ static struct phase_verdict sight(const struct sim *s, unsigned i, enum thing_st
 {
     const struct thing *t = &s->things[i];
     bool up = state == THING_UP;
+    enum sim_fault trouble = t->trouble_since_ms <= s->now_ms ? t->trouble : FAULT_NONE;
     switch (s->kinds[i]) {
     case KIND_CONNECTOR:
-        if (t->trouble == FAULT_DEPENDENCY)
+        if (trouble == FAULT_DEPENDENCY)
             return judge_sight(SIGHT_CC_WAITS);
-        if (t->trouble == FAULT_COMPLAINT)
+        if (trouble == FAULT_COMPLAINT)
             return judge_sight(SIGHT_CC_HEALS);
-        if (t->trouble == FAULT_OP_FAILED)
+        if (trouble == FAULT_OP_FAILED)
             return judge_sight(SIGHT_CC_QUOTA);
         if (up)
             return judge_sight(SIGHT_CC_UP);
         return judge_sight(t->changed_ms + 500 > s->now_ms ? SIGHT_CC_NEW : SIGHT_CC_MAKING);
     case KIND_OBJECTS:
-        if (t->trouble)
-            return judge_sight(t->trouble == FAULT_COMPLAINT ? SIGHT_POD_PULL : SIGHT_POD_DENIED);
+        if (trouble)
+            return judge_sight(trouble == FAULT_COMPLAINT ? SIGHT_POD_PULL : SIGHT_POD_DENIED);
         return judge_sight(up ? SIGHT_DEPLOY_UP : SIGHT_DEPLOY_MAKING);
     case KIND_RAY:
-        if (t->trouble)
-            return judge_sight(t->trouble == FAULT_COMPLAINT ? SIGHT_POD_PULL : SIGHT_POD_DENIED);
+        if (trouble)
+            return judge_sight(trouble == FAULT_COMPLAINT ? SIGHT_POD_PULL : SIGHT_POD_DENIED);
         return judge_sight(up ? SIGHT_RAY_UP : SIGHT_RAY_MAKING);
     case KIND_JOB:
         if (up && t->fails) {
@@ -163,7 +166,7 @@ static struct phase_verdict look_facts(struct sim *s, unsigned i)
 {
     struct phase_verdict v = seen(FOUND_READY);
     v.facts = s->defs[i].publishes;
-    if (!sim_fault(s, FAULT_OP_FAILED))
+    if (!sim_fault_at(s, i, FAULT_OP_FAILED))
         return v;
     s->things[i].met |= FAULT_BIT(FAULT_OP_FAILED); /* quota is short, an account is off */
     return judge_error(RD_ERR_PREFLIGHT, 0);
@@ -236,9 +239,9 @@ static uint64_t takes(struct sim *s, unsigned i, bool making)
     uint64_t limit = s->defs[i].limit_ms, most = making && s->has_watch[i] ? limit / 6 : 4000;
     if (s->defs[i].every_run)
         most = 2000;
-    if (sim_fault(s, FAULT_OP_SLOW)) {
+    if (sim_fault_at(s, i, FAULT_OP_SLOW)) {
         s->things[i].met |= FAULT_BIT(FAULT_OP_SLOW);
-        most = making && s->has_watch[i] ? limit + limit / 4 : 20000;
+        most = !making ? 20000 : s->has_watch[i] ? limit + limit / 4 : limit / 4;
     }
     return 50 + sim_random(s, most);
 }
@@ -253,25 +256,27 @@ static void trouble(struct sim *s, unsigned i)
     t->trouble = FAULT_NONE;
     t->fails = false;
     if (k == KIND_GOOGLE || k == KIND_JOB) {
-        t->fails = sim_fault(s, FAULT_OP_FAILED);
+        t->fails = sim_fault_at(s, i, FAULT_OP_FAILED);
         if (t->fails)
             t->met |= FAULT_BIT(FAULT_OP_FAILED);
         return;
     }
-    if (k == KIND_CONNECTOR && sim_fault(s, FAULT_DEPENDENCY))
+    if (k == KIND_CONNECTOR && sim_fault_at(s, i, FAULT_DEPENDENCY))
         f = FAULT_DEPENDENCY;
-    else if (k != KIND_POLICY && k != KIND_SWITCH && sim_fault(s, FAULT_COMPLAINT))
+    else if (k != KIND_POLICY && k != KIND_SWITCH && sim_fault_at(s, i, FAULT_COMPLAINT))
         f = FAULT_COMPLAINT;
-    else if (k != KIND_POLICY && k != KIND_SWITCH && sim_fault(s, FAULT_OP_FAILED))
+    else if (k != KIND_POLICY && k != KIND_SWITCH && sim_fault_at(s, i, FAULT_OP_FAILED))
         f = FAULT_OP_FAILED;
     if (!f)
         return;
-    if (sim_random(s, 8) == 0)
+    if (sim_random(s, s->focus == (int)i ? 2 : 8) == 0)
         lasts = sim_random(s, 1200000); /* longer than any grace */
     t->trouble = f;
     t->met |= FAULT_BIT(f);
     t->trouble_since_ms = s->now_ms;
-    t->trouble_until_ms = s->now_ms + lasts;
+    if (s->has_watch[i] && sim_random(s, 2)) /* it begins well */
+        t->trouble_since_ms += sim_random(s, s->defs[i].limit_ms / 4);
+    t->trouble_until_ms = t->trouble_since_ms + lasts;
     if (t->at_ms < t->trouble_until_ms)
         t->at_ms = t->trouble_until_ms;
 }
@@ -282,13 +287,13 @@ static void overtake(struct sim *s, unsigned i, unsigned version)
     struct thing *t = &s->things[i];
     enum sim_kind k = s->kinds[i];
     if (t->state == THING_NONE && !t->cr && k != KIND_SWITCH && k != KIND_JOB &&
-        k != KIND_POLICY && k != KIND_LEFTOVERS && sim_fault(s, FAULT_FOREIGN)) {
+        k != KIND_POLICY && k != KIND_LEFTOVERS && sim_fault_at(s, i, FAULT_FOREIGN)) {
         sim_tell(s, "somebody else makes %s", s->ids[i]);
         change(s, i, THING_UP, 0);
         t->ours = false;
         t->met = FAULT_BIT(FAULT_FOREIGN);
         s->first[i] = *t;
-    } else if (k != KIND_JOB && t->version == version && sim_fault(s, FAULT_CONFLICT)) {
+    } else if (k != KIND_JOB && t->version == version && sim_fault_at(s, i, FAULT_CONFLICT)) {
         t->version++;
         t->met |= FAULT_BIT(FAULT_CONFLICT);
     }
@@ -383,7 +388,7 @@ enum sim_answer world_undo(struct sim *s, unsigned i, unsigned born, struct phas
         t->cr = false;
         return ANSWER_OK;
     }
-    if (sim_fault(s, FAULT_CONFLICT)) {
+    if (sim_fault_at(s, i, FAULT_CONFLICT)) {
         t->met |= FAULT_BIT(FAULT_CONFLICT);
         return ANSWER_CONFLICT;
     }
@@ -396,7 +401,7 @@ enum sim_answer world_undo(struct sim *s, unsigned i, unsigned born, struct phas
     t->cr = false;
     t->trouble = FAULT_NONE;
     change(s, i, THING_GOING, s->now_ms + lasts);
-    t->fails = s->kinds[i] == KIND_GOOGLE && sim_fault(s, FAULT_OP_FAILED);
+    t->fails = s->kinds[i] == KIND_GOOGLE && sim_fault_at(s, i, FAULT_OP_FAILED);
     if (t->fails) {
         t->met |= FAULT_BIT(FAULT_OP_FAILED);
     } else if (sim_random(s, 4) == 0) { /* gone before the answer came */
@@ -410,20 +415,21 @@ enum sim_answer world_undo(struct sim *s, unsigned i, unsigned born, struct phas
 /* Somebody deletes or changes one of ours, of those that the goal is about. */
 void world_meddle(struct sim *s)
 {
-    unsigned i = (unsigned)sim_random(s, s->count);
+    bool focus = s->focus >= 0 && sim_random(s, 2);
+    unsigned i = focus ? (unsigned)s->focus : (unsigned)sim_random(s, s->count);
     struct thing *t = &s->things[i];
     step_set about = s->goal.kind == GOAL_UP ? s->goal.may_start : s->goal.want;
     bool there = t->state == THING_UP || t->state == THING_MAKING;
     if (!t->ours || !there || !(about >> i & 1) || s->kinds[i] == KIND_JOB ||
         s->kinds[i] == KIND_LEFTOVERS || s->kinds[i] == KIND_SWITCH)
         return; /* what others have among themselves is not our story */
-    if (sim_fault(s, FAULT_MEDDLE)) {
+    if (sim_fault_at(s, i, FAULT_MEDDLE)) {
         sim_tell(s, "somebody deletes %s", s->ids[i]);
         t->met = FAULT_BIT(FAULT_MEDDLE);
         t->fails = t->drifted = false;
         t->trouble = FAULT_NONE;
         change(s, i, THING_GOING, s->now_ms + sim_random(s, 2000));
-    } else if (t->state == THING_UP && sim_fault(s, FAULT_DRIFT)) {
+    } else if (t->state == THING_UP && sim_fault_at(s, i, FAULT_DRIFT)) {
         sim_tell(s, "somebody changes %s", s->ids[i]);
         t->met |= FAULT_BIT(FAULT_DRIFT);
         t->drifted = true;
