@@ -25,6 +25,19 @@ static struct deploy_resource *resource_of(struct deploy *d, const char *step, c
     return r;
 }
 
+bool deploy_add_unmade(struct deploy *d, struct template_set *templates, const char *step,
+                       struct rd_err **reterr)
+{
+    struct manifest_list list = {0};
+    bool ok = steps_render_step(&d->v->config, templates, d->result.facts, step, &list, reterr);
+    for (size_t i = 0; ok && i < list.len; i++) {
+        RD_AUTOFREE char *title = manifest_object_title(list.v[i].json);
+        rd_str_dup(&resource_of(d, step, title)->outcome, "created");
+    }
+    manifest_list_clear(&list);
+    return ok;
+}
+
 #define DIFFERS "differs at "
 
 static void remember(struct deploy *d, const struct phase_note *n)

@@ -50,6 +50,9 @@ step_set deploy_management(const struct deploy *d);
 step_set deploy_closure(const struct deploy *d, step_set want);
 /* Runs the graph; the exit code. The error, if any, was kept for the result. */
 int deploy_run(struct deploy *d, enum phase_goal_kind kind, step_set want, step_set may_start);
+/* Adds the objects of a step whose cluster is not there yet, as to be created. */
+bool deploy_add_unmade(struct deploy *d, struct template_set *templates, const char *step,
+                       struct rd_err **reterr) RD_MUST_CHECK;
 /* {steps: [{id, title, state, reason, elapsed_ms}], resources: [...], writes, facts...}; owned. */
 json_t *deploy_json(const struct deploy *d);
 /* The flags that lead to the same deployment: "--target local --kubeconfig x -c y"; owned. */

@@ -109,6 +109,31 @@ static void put_plan_step(const struct deploy *d, const struct drive_step_report
     }
 }
 
+static bool has_resources(const struct deploy *d, const char *step)
+{
+    for (size_t i = 0; i < d->resource_count; i++)
+        if (rd_streq(d->resources[i].step, step))
+            return true;
+    return false;
+}
+
+/* Where there is no server yet that could tell by a dry run, the templates do. */
+static bool add_unmade(struct deploy *d)
+{
+    struct rd_err *err = NULL;
+    struct template_set *templates = template_set_open(d->v->config.templates_dir, &err);
+    bool ok = templates != NULL;
+    for (unsigned i = 0; ok && i < d->result.step_count; i++) {
+        const struct drive_step_report *s = &d->result.steps[i];
+        if (s->state != STEP_UNWANTED && is_absent(s) && !has_resources(d, s->id))
+            ok = deploy_add_unmade(d, templates, s->id, &err);
+    }
+    template_set_free(templates);
+    if (!ok)
+        verb_fail(d->v, err);
+    return ok;
+}
+
 static int run_plan(struct verb_ctx *v)
 {
     struct deploy d;
@@ -119,6 +144,8 @@ static int run_plan(struct verb_ctx *v)
         code = deploy_run(&d, GOAL_LOOK, deploy_lasting(&d), 0);
         RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(RD_BUF_UNBOUNDED);
         unsigned pending = 0;
+        if (code == 0 && !add_unmade(&d))
+            code = rd_err_exit_code(RD_ERR_INPUT);
         for (unsigned i = 0; i < d.result.step_count; i++)
             if (d.result.steps[i].state != STEP_UNWANTED)
                 put_plan_step(&d, &d.result.steps[i], &text, &pending);

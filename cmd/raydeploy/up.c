@@ -22,28 +22,23 @@ static void say_summary(struct deploy *d)
     if (d->result.writes == 0)
         verb_say(v, NOTE_INFO, "everything is as wanted: nothing had to change");
     else
-        verb_say(v, NOTE_INFO, "%u objects were created or changed", d->result.writes);
+        verb_say(v, NOTE_INFO, "%u %s created or changed", d->result.writes,
+                 d->result.writes == 1 ? "object was" : "objects were");
     RD_AUTOFREE char *path = d->result.writes ? deploy_critical_path(d) : NULL;
     if (path)
         verb_say(v, NOTE_INFO, "critical path: %s", path);
     if (nodes)
-        verb_say(v, NOTE_INFO, "Ray %s runs on %" JSON_INTEGER_FORMAT " nodes: RayCluster %s/%s",
-                 version ? version : v->config.ray.version, json_integer_value(nodes), ns,
-                 v->config.name);
-    if (head && v->config.target == TARGET_LOCAL) {
-        RD_AUTOFREE char *access = NULL;
-        if (v->config.kubeconfig || v->config.context)
-            access = rd_asprintf("%s%s%s%s", v->config.kubeconfig ? " --kubeconfig " : "",
-                                 v->config.kubeconfig ? v->config.kubeconfig : "",
-                                 v->config.context ? " --context " : "",
-                                 v->config.context ? v->config.context : "");
-        verb_say(v, NOTE_INFO, "dashboard and Jobs API: raydeploy port-forward %s/%s 8265%s", ns,
-                 head, access ? access : "");
+        verb_say(v, NOTE_INFO, "Ray %s runs on %" JSON_INTEGER_FORMAT " node%s: RayCluster %s/%s",
+                 version ? version : v->config.ray.version, json_integer_value(nodes),
+                 RD_PLURAL(json_integer_value(nodes)), ns, v->config.name);
+    if (head) {
+        verb_say(v, NOTE_INFO, "its dashboard and Jobs API: raydeploy dashboard%s%s", *where ? " " : "",
+                 where);
         if (rd_streq(v->config.ray.auth, "token"))
             verb_say(v, NOTE_INFO, "their token: key auth_token of Secret %s/%s", ns,
                      v->config.name);
     }
-    verb_say(v, NOTE_INFO, "to take it all back: raydeploy teardown %s", where);
+    verb_say(v, NOTE_INFO, "to take it all back: raydeploy teardown%s%s", *where ? " " : "", where);
 }
 
 /* What costs money is asked for on Google Cloud; false: *ret_code is the end of it. */

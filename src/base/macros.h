@@ -11,6 +11,8 @@
 #define RD_CLEANUP(fn) __attribute__((cleanup(fn)))
 
 #define RD_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+/* "%zu object%s" */
+#define RD_PLURAL(n) ((n) == 1 ? "" : "s")
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 

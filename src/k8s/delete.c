@@ -120,9 +120,9 @@ static void explain(const json_t *object, struct rd_buf *out)
         return;
     json_int_t grace = rd_json_path_int(object, "metadata.deletionGracePeriodSeconds", 0);
     if (grace > 0)
-        rd_buf_printf(out, "its grace period of %d s", (int)grace);
+        rd_buf_printf(out, "waits for its grace period of %d s", (int)grace);
     else
-        rd_buf_puts(out, "the server, which still has it");
+        rd_buf_puts(out, "waits for the server, which still has it");
 }
 
 void k8s_explain_deletion(const json_t *object, int64_t now_wall_ms, struct rd_buf *out)

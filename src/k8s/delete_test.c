@@ -27,8 +27,8 @@ static const struct {
     /* The stamp of a pod is when its grace period ends. */
     {"{\"kind\":\"Pod\",\"metadata\":{\"deletionTimestamp\":\"2026-01-02T03:07:00Z\","
      "\"deletionGracePeriodSeconds\":30}}",
-     "its grace period of 30 s (deletion asked for 30s ago)"},
-    {"{}", "the server, which still has it"},
+     "waits for its grace period of 30 s (deletion asked for 30s ago)"},
+    {"{}", "waits for the server, which still has it"},
     {"{\"metadata\":{\"finalizers\":[7]}}", NULL},
 };
 

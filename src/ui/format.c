@@ -98,8 +98,9 @@ bool ui_format_note(struct rd_buf *out, const struct phase_note *n, const char *
         ui_clean(out, title);
         rd_buf_puts(out, ": ");
     }
+    const char *word = "";
     if (n->event == NOTE_STEP) {
-        const char *word = words[n->state];
+        word = words[n->state];
         if (n->state == NOTE_RUNNING && !n->message)
             word = n->detail ? n->detail : "running";
         rd_buf_puts(out, word);
@@ -110,6 +111,8 @@ bool ui_format_note(struct rd_buf *out, const struct phase_note *n, const char *
         ui_clean(out, n->resource);
         said = true;
     }
+    if (message && rd_streq(message, word)) /* "gone: gone" */
+        message = NULL;
     if (message) {
         rd_buf_puts(out, said ? ": " : "");
         ui_clean(out, message);

@@ -199,7 +199,7 @@ static void apis_step(struct op *op)
             return;
         }
         x->state = ST_ENABLE;
-        step_note(s, "enabling %zu APIs", x->missing_len);
+        step_note(s, "enabling %zu API%s", x->missing_len, RD_PLURAL(x->missing_len));
         gcp_services_enable(&x->lro, s->ctx->gcp, project, x->missing, x->missing_len);
         gcp_lro_start(&x->lro, op);
         return;

@@ -113,7 +113,7 @@ static void look_end(struct cc_iam *x)
     if (n == 0)
         step_end(s, FOUND_READY, "%s may do its work", x->email);
     else
-        mgmt_end_absent(s, "%zu roles of %s to be changed", n, x->email);
+        mgmt_end_absent(s, "%zu role%s of %s to be changed", n, RD_PLURAL(n), x->email);
 }
 
 static void grant(struct cc_iam *x, struct op *op, int state)

@@ -363,10 +363,10 @@ static void diff_known(struct ready *x)
         return;
     s->verdict.ours = x->absent < x->list.len;
     if (x->absent) {
-        mgmt_end_absent(s, "%zu objects to be created", x->absent);
+        mgmt_end_absent(s, "%zu object%s to be created", x->absent, RD_PLURAL(x->absent));
     } else if (x->drifted && s->may_start && s->verb == VERB_LOOK) {
         s->verdict.drifted = true;
-        step_end(s, FOUND_PENDING, "%zu objects to be changed", x->drifted);
+        step_end(s, FOUND_PENDING, "%zu object%s to be changed", x->drifted, RD_PLURAL(x->drifted));
     } else {
         ask_health(x);
     }

@@ -81,6 +81,30 @@ bool steps_render(const struct config *c, struct template_set *templates, const 
     return true;
 }
 
+bool steps_render_step(const struct config *c, struct template_set *templates, const json_t *facts,
+                       const char *step, struct manifest_list *out, struct rd_err **reterr)
+{
+    static const struct {
+        const char *step;
+        bool (*render)(struct step_op *, struct manifest_list *, struct rd_err **);
+    } parts[] = {{"base", base_render},
+                 {"kuberay", kuberay_render},
+                 {"volume", volume_render},
+                 {"ray", ray_render}};
+    struct rd_strv unknown = {NULL, 0};
+    RD_AUTOJSON json_t *known = facts_for(c, facts, &unknown);
+    rd_strv_clear(&unknown);
+    struct step_ctx ctx = {.config = c, .templates = templates, .facts = known};
+    struct step_op s = {.ctx = &ctx};
+    for (size_t i = 0; i < RD_ARRAY_LEN(parts); i++)
+        if (rd_streq(parts[i].step, step))
+            return parts[i].render(&s, out, reterr);
+    for (unsigned part = 0; part < CC_PART_MAX; part++)
+        if (rd_streq(cc_part_name(part), step))
+            return cc_render(&ctx, part, out, reterr);
+    return true;
+}
+
 bool steps_render_cc(const struct config *c, struct template_set *templates, const json_t *facts,
                      struct manifest_list *out, struct rd_strv *ret_unknown, struct rd_err **reterr)
 {

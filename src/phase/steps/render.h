@@ -17,6 +17,11 @@ bool steps_render(const struct config *c, struct template_set *templates, const 
 bool steps_render_cc(const struct config *c, struct template_set *templates, const json_t *facts,
                      struct manifest_list *out, struct rd_strv *ret_unknown,
                      struct rd_err **reterr) RD_MUST_CHECK;
+/* The objects of one step alone, for telling what would be made where no server can be asked yet;
+ * nothing for a step that has no templates. */
+bool steps_render_step(const struct config *c, struct template_set *templates, const json_t *facts,
+                       const char *step, struct manifest_list *out,
+                       struct rd_err **reterr) RD_MUST_CHECK;
 /* Whether an object holds the stand-in of this fact. */
 bool steps_render_uses(const json_t *object, const char *fact);
 /* The stand-in for a fact that is not known; owned; NULL: it has none. Going down, objects are only

@@ -178,7 +178,7 @@ static void look_down_end(struct set_op *x)
     struct step_op *s = x->s;
     if (x->deleted) {
         s->verdict.ours = true;
-        step_end(s, FOUND_PENDING, "%zu objects of ours", x->deleted);
+        step_end(s, FOUND_PENDING, "%zu object%s of ours", x->deleted, RD_PLURAL(x->deleted));
     } else if (x->foreign) {
         s->verdict.kept = true;
         step_end(s, FOUND_FOREIGN, "%zu objects are not ours and stay", x->foreign);
@@ -210,7 +210,8 @@ static void look_end(struct set_op *x)
     } else if (x->o->after_look) {
         x->o->after_look(s);
     } else {
-        step_end(s, FOUND_READY, "%zu objects as wanted", x->fine + x->kept);
+        step_end(s, FOUND_READY, "%zu object%s as wanted", x->fine + x->kept,
+                 RD_PLURAL(x->fine + x->kept));
     }
 }
 
