@@ -200,16 +200,18 @@ static void judge_filestore(struct quota *x)
                          quota_filestore_used(x->shares.items, c->filestore.tier, c->region)));
 }
 
-/* Returns whether the management cluster is there: then its objects say what is ours. */
-static bool judge_quotas(struct quota *x)
+/* Returns the management cluster: its objects say what is ours where Google does not. */
+static const json_t *judge_quotas(struct quota *x)
 {
     const struct config *c = x->s->ctx->config;
     struct quota_there there = {.bootstrap = bootstraps(x),
                                 .zones = (unsigned)json_array_size(x->up)};
+    const json_t *management = NULL;
     if (known(x, &x->clusters)) {
         RD_AUTOFREE char *name = cc_cluster(c);
         const json_t *cluster = mgmt_cluster_find(x->clusters.result, name);
-        there.management = mgmt_cluster_find(x->clusters.result, MGMT_CLUSTER) != NULL;
+        management = mgmt_cluster_find(x->clusters.result, MGMT_CLUSTER);
+        there.management = management != NULL;
         there.cluster = cluster != NULL;
         there.cpu_pool = has_pool(cluster, c->name, "cpu");
         there.gpu_pool = has_pool(cluster, c->name, "gpu");
@@ -233,7 +235,7 @@ static bool judge_quotas(struct quota *x)
         free(warn);
     }
     judge_filestore(x);
-    return there.management;
+    return management;
 }
 
 static bool wanted_zone(const json_t *wanted, const char *zone)
@@ -389,7 +391,7 @@ static void quota_step(struct op *op)
         judge_machines(x);
         judge_zone_names(x);
         x->state = ST_NAMES;
-        vacancy_start(&x->names, op, s->ctx, &x->findings, !judge_quotas(x));
+        vacancy_start(&x->names, op, s->ctx, &x->findings, judge_quotas(x));
         return;
     case ST_NAMES:
         err = op_take_err(&x->names.op);
