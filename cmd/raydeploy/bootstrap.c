@@ -42,7 +42,7 @@ static void say_summary(struct deploy *d)
     verb_say(v, NOTE_INFO, "management cluster %s runs Config Connector %s; it is billed until "
                            "raydeploy teardown --management",
              MGMT_CLUSTER, version ? version : "");
-    verb_say(v, NOTE_INFO, "next: raydeploy up%s%s", *where ? " " : "", where);
+    verb_say(v, NOTE_INFO, "next: raydeploy up%s", where);
 }
 
 static int run(struct verb_ctx *v)

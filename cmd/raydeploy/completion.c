@@ -139,7 +139,13 @@ static int run(struct verb_ctx *v)
         if (rd_streq(words->v[0], shells[i].shell)) {
             RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(RD_BUF_UNBOUNDED);
             shells[i].write(&text);
-            verb_print(v, &text);
+            if (v->config.json_output) {
+                RD_AUTOJSON json_t *o = rd_json_pack("{s:s, s:s}", "shell", shells[i].shell,
+                                                     "script", rd_buf_str(&text));
+                verb_print_json(v, o);
+            } else {
+                verb_print(v, &text);
+            }
             return 0;
         }
     return verb_refuse(v, "expected bash, zsh or fish");

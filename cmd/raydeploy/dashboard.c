@@ -213,7 +213,7 @@ static struct rd_err *not_there(const struct opened *o)
     RD_AUTOFREE char *flags = deploy_flags(o->v);
     struct rd_err *err = rd_err_new(RD_ERR_NOT_FOUND, "there is no %s %s in namespace %s",
                                     o->grafana ? "Service" : "RayCluster", o->name, o->ns);
-    rd_err_hint(err, "Make it with: raydeploy %s %s", o->grafana ? "monitoring install" : "up", flags);
+    rd_err_hint(err, "Make it with: raydeploy %s%s", o->grafana ? "monitoring install" : "up", flags);
     return err;
 }
 

@@ -81,7 +81,7 @@ static void emit(struct note_sink *sink, const struct phase_note *n)
 
 static void put_word(struct rd_buf *out, const char *word)
 {
-    if (out->len)
+    if (out->len && out->data[out->len - 1] != ' ')
         rd_buf_putc(out, ' ');
     bool plain = *word != '\0';
     for (const char *p = word; *p && plain; p++)
@@ -128,6 +128,7 @@ char *deploy_flags(const struct verb_ctx *v)
     };
     for (size_t i = 0; i < RD_ARRAY_LEN(flags); i++)
         if (flags[i].value) {
+            rd_buf_puts(&b, b.len ? "" : " ");
             put_word(&b, flags[i].flag);
             put_word(&b, flags[i].value);
         }
@@ -274,7 +275,9 @@ int deploy_run(struct deploy *d, enum phase_goal_kind kind, step_set want, step_
     int code = d->result.exit_code;
     struct rd_err *err = rd_err_dup(d->result.err);
     bool stopped = err->kind == RD_ERR_CANCELLED;
-    if (stopped || rd_err_transient(err->kind))
+    if (kind == GOAL_LOOK && stopped)
+        rd_str_take(&d->v->result, rd_strdup("interrupted; nothing was changed"));
+    else if (kind != GOAL_LOOK && (stopped || rd_err_transient(err->kind)))
         rd_str_take(&d->v->result,
                     rd_asprintf("%s: %s",
                                 stopped ? "interrupted, and stopped cleanly; to go on"
@@ -291,19 +294,18 @@ int deploy_run(struct deploy *d, enum phase_goal_kind kind, step_set want, step_
 
 static void set_clean(json_t *o, const char *key, const char *text)
 {
-    if (!text)
-        return;
     RD_AUTOBUF struct rd_buf b = RD_BUF_INIT(RD_BUF_UNBOUNDED);
-    ui_clean(&b, text);
-    json_object_set_new(o, key, json_string(rd_buf_str(&b)));
+    ui_clean(&b, text ? text : "");
+    json_object_set_new(o, key, text ? json_string(rd_buf_str(&b)) : json_null());
 }
 
 static json_t *step_json(const struct drive_step_report *s, const struct deploy_span *span)
 {
     json_t *o = rd_json_pack("{s:s, s:s, s:s}", "id", s->id, "title", s->title, "state",
                              step_state_name(s->state));
-    if (s->state != STEP_UNWANTED && s->state != STEP_HELD && s->state != STEP_CANCELLED)
-        json_object_set_new(o, "found", json_string(phase_finding_name(s->found.found)));
+    bool looked = s->state != STEP_UNWANTED && s->state != STEP_HELD && s->state != STEP_CANCELLED;
+    json_object_set_new(o, "found",
+                        looked ? json_string(phase_finding_name(s->found.found)) : json_null());
     json_object_set_new(
         o, "elapsed_ms",
         json_integer(span->ended_ms ? (json_int_t)(span->ended_ms - span->begun_ms) : 0));
@@ -317,15 +319,13 @@ static json_t *resource_json(const struct deploy_resource *r)
     set_clean(o, "resource", r->title);
     set_clean(o, "step", r->step);
     set_clean(o, "outcome", r->outcome);
-    if (r->changes.len) {
-        json_t *changes = json_array();
-        for (size_t i = 0; i < r->changes.len; i++) {
-            RD_AUTOBUF struct rd_buf b = RD_BUF_INIT(RD_BUF_UNBOUNDED);
-            ui_clean(&b, r->changes.v[i]);
-            json_array_append_new(changes, json_string(rd_buf_str(&b)));
-        }
-        json_object_set_new(o, "changes", changes);
+    json_t *changes = json_array();
+    for (size_t i = 0; i < r->changes.len; i++) {
+        RD_AUTOBUF struct rd_buf b = RD_BUF_INIT(RD_BUF_UNBOUNDED);
+        ui_clean(&b, r->changes.v[i]);
+        json_array_append_new(changes, json_string(rd_buf_str(&b)));
     }
+    json_object_set_new(o, "changes", changes);
     return o;
 }
 
@@ -343,8 +343,7 @@ json_t *deploy_json(const struct deploy *d)
     static const char *const facts[] = {"ray.version", "ray.nodes", "ray.head", "job.result"};
     for (size_t i = 0; i < RD_ARRAY_LEN(facts); i++) {
         json_t *fact = json_object_get(d->result.facts, facts[i]);
-        if (fact)
-            json_object_set(o, facts[i], fact);
+        json_object_set(o, facts[i], fact ? fact : json_null());
     }
     return o;
 }

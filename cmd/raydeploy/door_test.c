@@ -47,7 +47,7 @@ static void commands_can_be_pasted_into_a_shell(void **state)
     rd_check_str("resume", w.d.resume,
                  "raydeploy up --target local --kubeconfig 'my file' --fact 'a=it'\\''s'");
     char *flags = deploy_flags(&w.v);
-    rd_check_str("flags", flags, "--target local --kubeconfig 'my file'");
+    rd_check_str("flags", flags, " --target local --kubeconfig 'my file'");
     free(flags);
     world_close(&w);
 }

@@ -26,6 +26,10 @@ static int run(struct verb_ctx *v)
     config_sample(&v->config, &text);
     if (!rd_file_write_atomic(path, rd_buf_str(&text), text.len, 0644, &err))
         return verb_fail(v, err);
+    if (v->config.json_output) {
+        RD_AUTOJSON json_t *o = rd_json_pack("{s:s}", "file", path);
+        verb_print_json(v, o);
+    }
     verb_say(v, NOTE_INFO, "wrote %s; change what you like, then run: raydeploy check", path);
     return 0;
 }

@@ -120,7 +120,7 @@ struct rd_err *job_judge(struct job_verb *j, const json_t *job)
     RD_AUTOFREE char *flags = ray_way_flags(&j->way);
     rd_str_dup(&err->reason, rd_json_str(job, "error_type", NULL));
     rd_err_resource(err, "Ray job %s", j->id);
-    rd_err_hint(err, "The cluster itself is fine. The job's log: raydeploy job logs %s %s", j->id,
+    rd_err_hint(err, "The cluster itself is fine. The job's log: raydeploy job logs %s%s", j->id,
                 flags);
     return err;
 }

@@ -39,7 +39,7 @@ static const json_t *answer(struct job_verb *j)
         RD_AUTOFREE char *flags = ray_way_flags(&j->way);
         rd_err_free(err);
         err = rd_err_new(RD_ERR_NOT_FOUND, "Ray knows no job %s", j->id);
-        rd_err_hint(err, "See them all: raydeploy job list %s", flags);
+        rd_err_hint(err, "See them all: raydeploy job list%s", flags);
     }
     if (!err && !j->call.result)
         err = rd_err_new(RD_ERR_FAILED, "%s: Ray's answer is empty", j->call.path);
@@ -284,7 +284,7 @@ static void delete_asked(struct job_verb *j)
     RD_AUTOFREE char *flags = ray_way_flags(&j->way);
     if (j->call.op.err && j->call.op.err->http_status >= 400 && j->call.op.err->http_status != 404 &&
         j->call.op.err->remote && strstr(j->call.op.err->remote, "in a non-terminal state"))
-        rd_err_hint(j->call.op.err, "Stop it first: raydeploy job stop %s %s", j->id, flags);
+        rd_err_hint(j->call.op.err, "Stop it first: raydeploy job stop %s%s", j->id, flags);
     if (!answer(j))
         return;
     j->state = PART_PAUSE;

@@ -131,6 +131,10 @@ static void logs_step(struct job_verb *j)
     if (!op_ended(&j->follow.op))
         return;
     struct rd_err *err = op_take_err(&j->follow.op);
+    if (err && err->kind == RD_ERR_NOT_FOUND && !err->hint) {
+        RD_AUTOFREE char *flags = ray_way_flags(&j->way);
+        rd_err_hint(err, "See them all: raydeploy job list%s", flags);
+    }
     if (err) {
         op_finish(&j->op, err);
         return;
@@ -139,11 +143,6 @@ static void logs_step(struct job_verb *j)
     if (j->follow.log_problem)
         err = rd_err_dup(j->follow.log_problem);
     struct rd_err *judged = job_judge(j, j->follow.job);
-    if (j->v->config.json_output) {
-        RD_AUTOJSON json_t *o = job_json(j->follow.job);
-        json_object_set_new(o, "log_bytes", json_integer((json_int_t)j->log.bytes));
-        verb_print_json(j->v, o);
-    }
     if (err)
         rd_err_wrap(err, "the log is incomplete");
     if (follows(j->v) && !err) {
@@ -151,6 +150,11 @@ static void logs_step(struct job_verb *j)
         judged = NULL;
     }
     rd_err_free(judged);
+    if (j->v->config.json_output) {
+        RD_AUTOJSON json_t *o = job_json(j->follow.job);
+        json_object_set_new(o, "log_bytes", json_integer((json_int_t)j->log.bytes));
+        verb_print_json_of(j->v, o, err);
+    }
     op_finish(&j->op, err);
 }
 

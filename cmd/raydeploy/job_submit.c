@@ -238,7 +238,7 @@ static void sent(struct submit *s)
         rd_buf_printf(&text, "%s\n", s->id);
         verb_print(v, &text);
     }
-    rd_str_take(&v->result, rd_asprintf("its log: raydeploy job logs -f %s %s", s->id, flags));
+    rd_str_take(&v->result, rd_asprintf("its log: raydeploy job logs -f %s%s", s->id, flags));
     op_finish(&s->j.op, NULL);
 }
 
@@ -254,7 +254,7 @@ static void followed(struct submit *s)
         if (v->config.json_output) {
             RD_AUTOJSON json_t *o = result_json(s, s->j.follow.job);
             json_object_set_new(o, "log_bytes", json_integer((json_int_t)s->j.log.bytes));
-            verb_print_json(v, o);
+            verb_print_json_of(v, o, err);
         }
         if (!err)
             rd_str_take(&v->result, rd_asprintf("job %s SUCCEEDED", s->id));
@@ -317,8 +317,8 @@ static void say_stopped(const struct submit *s)
     RD_AUTOFREE char *flags = ray_way_flags(&s->j.way);
     rd_str_take(&s->j.v->result,
                 s->sending && op_ended(&s->send.op)
-                    ? rd_asprintf("interrupted; job %s goes on. Its log: raydeploy job logs -f %s %s; "
-                                  "to stop it: raydeploy job stop %s %s",
+                    ? rd_asprintf("interrupted; job %s goes on. Its log: raydeploy job logs -f %s%s; "
+                                  "to stop it: raydeploy job stop %s%s",
                                   s->id, s->id, flags, s->id, flags)
                     : rd_asprintf("interrupted; to be sure that job %s is submitted once, run the same "
                                   "command with --submission-id %s",

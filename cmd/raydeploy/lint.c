@@ -65,6 +65,9 @@ static int run(struct verb_ctx *v)
     RD_AUTOJSON json_t *findings = json_array();
     struct lint l = {.findings = findings};
     lint_all(&l, &list);
+    int code = l.errors == 0 ? 0
+                             : verb_fail(v, rd_err_new(RD_ERR_INPUT, "%u problems that cannot work",
+                                                       l.errors));
     if (v->config.json_output) {
         RD_AUTOJSON json_t *o =
             rd_json_pack("{s:O, s:i, s:i, s:i}", "findings", findings, "errors", (int)l.errors,
@@ -77,9 +80,7 @@ static int run(struct verb_ctx *v)
     }
     verb_say(v, NOTE_INFO, "%zu objects: %u errors, %u warnings", list.len, l.errors, l.warnings);
     manifest_list_clear(&list);
-    if (l.errors == 0)
-        return 0;
-    return verb_fail(v, rd_err_new(RD_ERR_INPUT, "%u problems that cannot work", l.errors));
+    return code;
 }
 
 const struct verb verb_lint = {

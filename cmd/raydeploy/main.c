@@ -58,13 +58,20 @@ static bool dumb_terminal(void)
 }
 
 /* Before the configuration is known (it may be what is wrong), the flag as it stands. */
-static bool asked_for_json(int argc, char **argv)
+static bool asked_for_json(int argc, char **argv, const char *flag, const char *letter)
 {
-    for (int i = 0; i < argc && !rd_streq(argv[i], "--"); i++)
-        if (rd_streq(argv[i], "--progress=json") ||
-            (rd_streq(argv[i], "--progress") && i + 1 < argc && rd_streq(argv[i + 1], "json")))
-            return true;
-    return false;
+    size_t n = strlen(flag);
+    bool json = false;
+    for (int i = 0; i < argc && !rd_streq(argv[i], "--"); i++) {
+        const char *next = i + 1 < argc ? argv[i + 1] : "";
+        if (rd_streq(argv[i], flag) || rd_streq(argv[i], letter))
+            json = rd_streq(next, "json"); /* the last one counts */
+        else if (strncmp(argv[i], flag, n) == 0 && argv[i][n] == '=')
+            json = rd_streq(argv[i] + n + 1, "json");
+        else if (letter && rd_starts_with(argv[i], letter))
+            json = rd_streq(argv[i] + strlen(letter) + (argv[i][strlen(letter)] == '='), "json");
+    }
+    return json;
 }
 
 static enum ui_mode mode_of(const struct config *c, const struct verb *verb)
@@ -126,8 +133,15 @@ static int close_window(struct ui *ui, int code, struct rd_err *take, const char
 static int refuse(const struct verb *verb, int argc, char **argv, struct rd_err *take)
 {
     struct rd_err *err = NULL;
-    struct ui *ui = open_window(verb, NULL, asked_for_json(argc, argv), &err);
+    struct ui *ui = open_window(verb, NULL, asked_for_json(argc, argv, "--progress", NULL), &err);
     RD_ASSERT(ui); /* without a log file nothing can fail */
+    if (verb && !take->hint && take->kind == RD_ERR_INPUT)
+        rd_err_hint(take, "See `raydeploy %s --help`.", verb->name);
+    if (asked_for_json(argc, argv, "--output", "-o")) {
+        struct verb_ctx v = {.ui = ui, .failure = take};
+        RD_AUTOJSON json_t *o = json_object();
+        verb_print_json(&v, o);
+    }
     return close_window(ui, rd_err_exit_code(take->kind), take, NULL, rd_boot_ms());
 }
 
@@ -164,6 +178,10 @@ static int run_verb(const struct verb *verb, const char *program, int argc, char
     if (!verb->offline)
         v.loop = loop_new();
     code = verb->run(&v);
+    if (v.config.json_output && v.failure && !v.told) {
+        RD_AUTOJSON json_t *o = json_object();
+        verb_print_json(&v, o);
+    }
     if (v.loop)
         loop_free(v.loop);
     /* A quiet success of a plumbing verb needs no closing words. */
@@ -229,8 +247,11 @@ int main(int argc, char **argv)
             verb_overview(&text);
         return ui_result(rd_buf_str(&text), text.len) ? 0 : 1;
     }
-    if (at < 0 && asks_for(argc, argv, "--version", "--version"))
-        return run_verb(&verb_version, program, 0, argv);
+    if (at < 0 && asks_for(argc, argv, "--version", "--version")) {
+        bool json = asked_for_json(argc, argv, "--output", "-o");
+        char *output[] = {"--output=json"};
+        return run_verb(&verb_version, program, json, output);
+    }
     if (at < 0) {
         verb_overview(&text);
         struct rd_err *err = NULL;

@@ -216,10 +216,10 @@ static int run_batch(struct verb_ctx *v, enum k8s_batch_verb verb)
         code = verb_refuse(v, "--cascade must be foreground, background or orphan");
     } else {
         code = verb_run_op(v, &o.batch.op, start, &o);
-        if (v->config.json_output)
-            print_json(&o);
         if (v->failure && list.len > 1 && o.failed > 0)
             rd_err_wrap(v->failure, "%zu of %zu objects failed; the first", o.failed, list.len);
+        if (v->config.json_output)
+            print_json(&o);
         if (code == 0 && verb == K8S_BATCH_DIFF && o.changed > 0 && verb_flag(v, "exit-code"))
             code = 10;
     }

@@ -93,6 +93,8 @@ static int run(struct verb_ctx *v)
         x.f.on_note = on_note;
         x.f.ctx = &x;
         code = verb_run_op(v, &x.f.op, start, &x);
+        if (code > 128 && v->result && !v->failure)
+            rd_str_take(&v->result, rd_strdup("the forward has ended"));
         k8s_forward_clear(&x.f);
         k8s_client_free(client);
     }

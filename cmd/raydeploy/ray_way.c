@@ -154,7 +154,7 @@ char *ray_way_flags(const struct ray_way *w)
 {
     if (w->client)
         return deploy_flags(w->v);
-    return w->dash.address ? rd_asprintf("--address %s", w->dash.address) : rd_strdup("");
+    return w->dash.address ? rd_asprintf(" --address %s", w->dash.address) : rd_strdup("");
 }
 
 /* ---- Going there ---- */
@@ -167,7 +167,7 @@ static bool read_cluster(struct ray_way *w, struct rd_err **reterr)
         RD_AUTOFREE char *flags = deploy_flags(w->v);
         rd_fail(reterr, RD_ERR_NOT_FOUND, "there is no RayCluster %s in namespace %s",
                 w->dash.cluster, w->dash.ns);
-        rd_err_hint(*reterr, "Make it with: raydeploy up %s", flags);
+        rd_err_hint(*reterr, "Make it with: raydeploy up%s", flags);
         return false;
     }
     if (err) {

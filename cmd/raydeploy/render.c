@@ -8,8 +8,9 @@
 #include <stdlib.h>
 
 static const struct config_verb_flag flags[] = {
-    {"output", "o", "DIR", false,
-     "write config.yaml and k8s.yaml into this folder, not to standard output"},
+    {"output", "o", "DIR|json", false,
+     "write config.yaml and k8s.yaml into this folder, not to standard output; json: one JSON "
+     "document there (a folder of that name is ./json)"},
     {NULL, NULL, NULL, false, NULL},
 };
 
@@ -35,27 +36,47 @@ struct sheet {
     char *heading; /* owned */
 };
 
+static json_t *sheet_json(const struct sheet *s, const struct manifest_list *list,
+                          const struct rd_strv *unknown)
+{
+    json_t *objects = json_array(), *facts = json_array();
+    for (size_t i = 0; i < list->len; i++)
+        json_array_append(objects, list->v[i].json);
+    for (size_t i = 0; i < unknown->len; i++)
+        json_array_append_new(facts, json_string(unknown->v[i]));
+    return rd_json_pack("{s:s, s:o, s:o}", "file", s->file, "objects", objects, "unknown", facts);
+}
+
+/* Of -o, which here also names a folder. */
+static const char *folder(const struct verb_ctx *v)
+{
+    const char *dir = verb_flag_text(v, "output");
+    return rd_streq(dir, "json") || rd_streq(dir, "text") ? NULL : dir;
+}
+
 static bool render_sheet(struct verb_ctx *v, struct template_set *templates, const struct sheet *s,
-                         struct rd_err **reterr)
+                         json_t *sheets, struct rd_err **reterr)
 {
     struct manifest_list list = {0};
     struct rd_strv unknown = {NULL, 0};
     RD_AUTOBUF struct rd_buf text = RD_BUF_INIT(RD_BUF_UNBOUNDED);
     bool ok = s->render(&v->config, templates, v->config.facts, &list, &unknown, reterr);
+    if (ok)
+        json_array_append_new(sheets, sheet_json(s, &list, &unknown));
     rd_buf_puts(&text, s->heading);
     for (size_t i = 0; ok && i < list.len; i++) {
         RD_AUTOFREE char *comment = comment_of(list.v[i].json, &unknown);
         rd_buf_puts(&text, "---\n");
         yaml_write(&text, list.v[i].json, comment);
     }
-    const char *dir = verb_flag_text(v, "output");
+    const char *dir = folder(v);
     if (ok && dir) {
         RD_AUTOFREE char *path = rd_path_join(dir, s->file);
         ok = rd_dir_make(dir, reterr) &&
              rd_file_write_atomic(path, rd_buf_str(&text), text.len, 0644, reterr);
         if (ok)
             verb_say(v, NOTE_INFO, "wrote %s (%zu objects)", path, list.len);
-    } else if (ok) {
+    } else if (ok && !v->config.json_output) {
         verb_print(v, &text);
     }
     rd_strv_clear(&unknown);
@@ -89,15 +110,23 @@ static int run(struct verb_ctx *v)
 {
     const struct config *c = &v->config;
     struct rd_err *err = NULL;
+    RD_AUTOJSON json_t *done = json_array();
+    v->config.json_output = rd_streq(verb_flag_text(v, "output"), "json");
     struct sheet sheets[] = {{"config.yaml", steps_render_cc, heading_cc(c)},
                              {"k8s.yaml", steps_render, heading_k8s(c)}};
     struct template_set *templates = template_set_open(c->templates_dir, &err);
     bool ok = templates != NULL;
     for (size_t i = c->target == TARGET_GKE ? 0 : 1; ok && i < RD_ARRAY_LEN(sheets); i++)
-        ok = render_sheet(v, templates, &sheets[i], &err);
+        ok = render_sheet(v, templates, &sheets[i], done, &err);
     for (size_t i = 0; i < RD_ARRAY_LEN(sheets); i++)
         free(sheets[i].heading);
     template_set_free(templates);
+    if (ok && v->config.json_output) {
+        RD_AUTOJSON json_t *o =
+            rd_json_pack("{s:s, s:s, s:O}", "name", c->name, "target",
+                         c->target == TARGET_LOCAL ? "local" : "gke", "files", done);
+        verb_print_json(v, o);
+    }
     return ok ? 0 : verb_fail(v, err);
 }
 

@@ -46,7 +46,16 @@ void verb_print(struct verb_ctx *v, const struct rd_buf *text)
 
 void verb_print_json(struct verb_ctx *v, const json_t *tree)
 {
-    RD_AUTOFREE char *text = rd_json_dump(tree);
+    verb_print_json_of(v, tree, v->failure);
+}
+
+void verb_print_json_of(struct verb_ctx *v, const json_t *tree, const struct rd_err *err)
+{
+    RD_AUTOJSON json_t *all = json_copy((json_t *)tree); /* its top alone is changed */
+    if (err)
+        json_object_set_new(all, "error", ui_error_json(err));
+    v->told = v->told || err;
+    RD_AUTOFREE char *text = rd_json_dump(all);
     RD_AUTOBUF struct rd_buf b = RD_BUF_INIT(RD_BUF_UNBOUNDED);
     rd_buf_printf(&b, "%s\n", text);
     verb_print(v, &b);

@@ -73,6 +73,7 @@ static int run_local(struct verb_ctx *v)
             code = report_rest(&d);
         if (v->config.json_output) {
             RD_AUTOJSON json_t *o = deploy_json(&d);
+            json_object_set_new(o, "proof", json_null());
             verb_print_json(v, o);
         }
     }
@@ -180,12 +181,13 @@ static int scan_only(struct proof *p, const char *receipt)
     int code = proof_run(p);
     if (code)
         return code;
+    code = conclude(p, NULL, receipt, "Each line above is followed by the command that removes it; "
+                                      "raydeploy teardown removes what raydeploy made.");
     if (p->v->config.json_output) {
         RD_AUTOJSON json_t *o = proof_json(p);
         verb_print_json(p->v, o);
     }
-    return conclude(p, NULL, receipt, "Each line above is followed by the command that removes it; "
-                                      "raydeploy teardown removes what raydeploy made.");
+    return code;
 }
 
 /* 0: go on; else *ret_code is the end of it. */
@@ -243,10 +245,6 @@ static int run_graph(struct deploy *d, struct proof *p, const char *receipt)
         code = rd_err_exit_code(RD_ERR_FOREIGN);
     if (code == 0)
         code = report_rest(d);
-    if (v->config.json_output) {
-        RD_AUTOJSON json_t *o = deploy_json(d);
-        verb_print_json(v, o);
-    }
     p->settle = code == 0;
     p->holdings = false;
     int scanned = proof_run(p);
@@ -260,6 +258,14 @@ static int run_graph(struct deploy *d, struct proof *p, const char *receipt)
     }
     return conclude(p, d, receipt,
                     "Run the same command again; what it leaves is removed by the command under it.");
+}
+
+/* What was done, and what is there now. */
+static void print_json(const struct deploy *d, const struct proof *p)
+{
+    RD_AUTOJSON json_t *o = deploy_json(d);
+    json_object_set_new(o, "proof", p->scanned ? proof_json(p) : json_null());
+    verb_print_json(d->v, o);
 }
 
 /* What Config Connector would have to take away, and cannot any more. What bootstrap made needs no
@@ -312,6 +318,8 @@ static int run_gke(struct verb_ctx *v)
             if (code == 0)
                 code = run_graph(&d, &p, receipt);
         }
+        if (v->config.json_output)
+            print_json(&d, &p);
     }
     deploy_clear(&d);
     proof_clear(&p);

@@ -38,7 +38,7 @@ static void say_summary(struct deploy *d)
             verb_say(v, NOTE_INFO, "their token: key auth_token of Secret %s/%s", ns,
                      v->config.name);
     }
-    verb_say(v, NOTE_INFO, "to take it all back: raydeploy teardown%s%s", *where ? " " : "", where);
+    verb_say(v, NOTE_INFO, "to take it all back: raydeploy teardown%s", where);
 }
 
 /* What costs money is asked for on Google Cloud; false: *ret_code is the end of it. */

@@ -36,6 +36,7 @@ struct verb_ctx {
     char **argv;
     struct rd_err *failure; /* owned; what the result will show (verb_fail) */
     char *result;           /* owned; closing words of a success or a stop; NULL: none */
+    bool told;              /* a document of -o json has the failure in it */
 };
 
 /* All verbs of this version, ended by NULL; main.c's order is the order of `help`. */
@@ -55,8 +56,10 @@ int verb_refuse(struct verb_ctx *v, const char *fmt, ...) RD_PRINTF(2, 3);
 void verb_say(struct verb_ctx *v, enum note_level level, const char *fmt, ...) RD_PRINTF(3, 4);
 /* Results: standard output. Text is escaped by the caller where it is not ours. */
 void verb_print(struct verb_ctx *v, const struct rd_buf *text);
-/* The tree as one compact JSON line. */
+/* The tree as one compact JSON line; when the verb has failed already, with its `error`. */
 void verb_print_json(struct verb_ctx *v, const json_t *tree);
+/* The same where the failure is not kept yet; err may be NULL. */
+void verb_print_json_of(struct verb_ctx *v, const json_t *tree, const struct rd_err *err);
 
 bool verb_flag(const struct verb_ctx *v, const char *name);
 const char *verb_flag_text(const struct verb_ctx *v, const char *name); /* NULL: not given */

@@ -33,7 +33,7 @@ static void set_text(json_t *o, const char *key, const char *text)
     json_object_set_new(o, key, json_string(rd_buf_str(&b)));
 }
 
-static json_t *error_json(const struct rd_err *e)
+json_t *ui_error_json(const struct rd_err *e)
 {
     json_t *o = rd_json_pack("{s:s, s:i}", "code", rd_err_kind_name(e->kind), "exit_code",
                              rd_err_exit_code(e->kind));
@@ -66,7 +66,7 @@ void ui_format_json(struct rd_buf *out, const struct phase_note *n, int64_t wall
     if (n->http_status)
         json_object_set_new(o, "http_status", json_integer(n->http_status));
     if (n->error)
-        json_object_set_new(o, "error", error_json(n->error));
+        json_object_set_new(o, "error", ui_error_json(n->error));
     if (n->event == NOTE_RESULT)
         json_object_set_new(o, "exit_code", json_integer(n->exit_code));
     RD_AUTOFREE char *text = rd_json_dump(o);

@@ -44,6 +44,8 @@ bool ui_result(const char *text, size_t len);
 bool ui_print(struct ui *u, const char *text, size_t len);
 /* The report of an error: what failed, on which resource, what the remote said, what to do next. */
 void ui_error_text(const struct rd_err *err, bool color, struct rd_buf *out);
+/* The same as {code, exit_code, message, ...}, cleaned; owned. */
+json_t *ui_error_json(const struct rd_err *err);
 /* Whether somebody can be asked: standard input and standard error are terminals. */
 bool ui_can_ask(void);
 /* Asks on the terminal; false without one or when the answer is not yes. */
