@@ -43,6 +43,8 @@ bool verb_deployment(struct verb_ctx *v, struct rd_err **reterr) RD_MUST_CHECK;
 /* A client for the cluster that runs Ray: of the kubeconfig, or on Google Cloud by the facts of a run
  * (NULL: Google is asked first). */
 struct k8s_client *verb_workload(struct verb_ctx *v, const json_t *facts, struct rd_err **reterr);
+/* On Google Cloud: a client for the management cluster, by the facts of a run. */
+struct k8s_client *verb_management(struct verb_ctx *v, const json_t *facts, struct rd_err **reterr);
 /* The Secret of the token that a RayCluster asks for; NULL: none. Owned. */
 char *ray_token_secret(const json_t *cluster);
 

@@ -96,11 +96,17 @@ static void picture_take(struct picture *p, struct verb_ctx *v, bool quiet)
     p->stopped = p->code > 128;
     if (p->stopped)
         return;
-    struct k8s_client *client =
-        v->config.target == TARGET_LOCAL || json_object_get(p->d.result.facts, "gke.endpoint")
-            ? verb_workload(v, p->d.result.facts, &err)
-            : NULL;
-    p->look = status_look(v, client, err ? err->message : "the cluster is not there", &code);
+    const json_t *facts = p->d.result.facts;
+    bool local = v->config.target == TARGET_LOCAL;
+    struct k8s_client *client = local || json_object_get(facts, "gke.endpoint")
+                                    ? verb_workload(v, facts, &err)
+                                    : NULL;
+    struct rd_err *no_lock = NULL; /* the steps tell of a management cluster that is not there */
+    struct k8s_client *lock = local ? client : verb_management(v, facts, &no_lock);
+    p->look = status_look(v, client, err ? err->message : "the cluster is not there", lock, &code);
+    rd_err_free(no_lock);
+    if (lock && lock != client)
+        k8s_client_free(lock);
     p->stopped = code > 128;
     p->code = p->stopped ? code : p->code;
     if (client)

@@ -5,9 +5,10 @@
 #include "deploy.h"
 
 /* Asks everything at once and takes what answers: {versions, lock, node_pools, pods, ray, jobs,
- * unreachable} (docs/json.md). Owned; never NULL. client NULL: only why. *ret_code as verb_run_op's. */
+ * unreachable} (docs/json.md). Owned; never NULL. client NULL: why, and what the other one knows. lock: the
+ * cluster that the lock lies in; NULL: not known. *ret_code as verb_run_op's. */
 json_t *status_look(struct verb_ctx *v, struct k8s_client *client, const char *why_no_client,
-                    int *ret_code);
+                    struct k8s_client *lock, int *ret_code);
 
 /* ---- Pure parts ---- */
 /* Nodes of a list by the pool that their label names. Owned. */

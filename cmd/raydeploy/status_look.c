@@ -13,16 +13,16 @@
 #define PART_MS 5000
 #define LOCK_NAMESPACE_NAME "raydeploy"
 
-enum part { PART_VERSION, PART_NODES, PART_PODS, PART_OPERATOR, PART_LEASE, PART_CLUSTER, PART_MAX };
+enum part { PART_VERSION, PART_NODES, PART_PODS, PART_OPERATOR, PART_CLUSTER, PART_LEASE, PART_MAX };
 static const char *const part_names[PART_MAX] = {
-    "the API server", "the nodes", "the pods", "the KubeRay operator", "the lock", "the RayCluster"};
+    "the API server", "the nodes", "the pods", "the KubeRay operator", "the RayCluster", "the lock"};
 
 enum { RAY_NODES, RAY_USAGE, RAY_JOBS, RAY_VERSION, RAY_MAX };
 
 struct look {
     struct op op;
     struct verb_ctx *v;
-    struct k8s_client *client;
+    struct k8s_client *client, *lock; /* either may be NULL */
     struct k8s_call parts[PART_MAX];
     struct ray_dashboard dash;
     struct ray_call ray[RAY_MAX];
@@ -192,20 +192,23 @@ static void ask(struct look *l, enum part part, const char *api, const char *kin
                 const char *name, const char *selector)
 {
     struct k8s_call *k = &l->parts[part];
+    struct k8s_client *client = part == PART_LEASE ? l->lock : l->client;
+    if (!client)
+        return;
     if (part == PART_VERSION) {
         struct http_url url;
-        http_url_init(&url, k8s_client_server(l->client));
+        http_url_init(&url, k8s_client_server(client));
         http_url_path(&url, "/version");
-        k8s_call_init(k, l->client, "GET", http_url_str(&url));
+        k8s_call_init(k, client, "GET", http_url_str(&url));
         http_url_clear(&url);
     } else {
-        const struct k8s_resource *r = k8s_resource_find(l->client, api, kind);
+        const struct k8s_resource *r = k8s_resource_find(client, api, kind);
         struct http_url url;
         RD_ASSERT(r); /* all of them are compiled in */
-        k8s_url(&url, l->client, r, ns, name, NULL);
+        k8s_url(&url, client, r, ns, name, NULL);
         if (selector)
             http_url_query(&url, "labelSelector", selector);
-        k8s_call_init(k, l->client, "GET", http_url_str(&url));
+        k8s_call_init(k, client, "GET", http_url_str(&url));
         if (name)
             k8s_call_name(k, r, ns, name);
         else
@@ -227,8 +230,7 @@ static void ask_all(struct look *l)
     ask(l, PART_PODS, "v1", "Pod", l->ns, NULL, pods);
     ask(l, PART_OPERATOR, "apps/v1", "Deployment", c->kuberay.ns, "kuberay-operator", NULL);
     ask(l, PART_CLUSTER, "ray.io/v1", "RayCluster", l->ns, c->name, NULL);
-    if (c->target == TARGET_LOCAL) /* else it lies in the management cluster */
-        ask(l, PART_LEASE, "coordination.k8s.io/v1", "Lease", LOCK_NAMESPACE_NAME, lease, NULL);
+    ask(l, PART_LEASE, "coordination.k8s.io/v1", "Lease", LOCK_NAMESPACE_NAME, lease, NULL);
 }
 
 static void say_unreachable(struct look *l, const char *part, const struct rd_err *err)
@@ -347,10 +349,11 @@ static json_t *result(struct look *l)
 {
     for (int i = 0; i < PART_MAX; i++) {
         const struct rd_err *err = l->parts[i].op.err;
-        if (err && err->kind != RD_ERR_CANCELLED)
+        bool absent = err && err->http_status == 404; /* not even its kind is there */
+        if (err && err->kind != RD_ERR_CANCELLED && !absent)
             say_unreachable(l, part_names[i], err);
-        if (err && i == PART_VERSION && !err->http_status)
-            break; /* nobody is there: once is enough */
+        if (err && i == PART_VERSION && !err->http_status) /* nobody is there: once is enough */
+            i = l->lock == l->client ? PART_LEASE : PART_LEASE - 1;
     }
     const struct rd_err *ray_err = l->ray[RAY_NODES].op.err ? l->ray[RAY_NODES].op.err
                                                             : l->ray[RAY_JOBS].op.err;
@@ -371,15 +374,15 @@ static json_t *result(struct look *l)
 }
 
 json_t *status_look(struct verb_ctx *v, struct k8s_client *client, const char *why_no_client,
-                    int *ret_code)
+                    struct k8s_client *lock, int *ret_code)
 {
     *ret_code = 0;
-    struct look l = {.v = v, .client = client, .unreachable = json_array()};
+    struct look l = {.v = v, .client = client, .lock = lock, .unreachable = json_array()};
     ray_dashboard_init(&l.dash);
     l.ns = config_namespace(&v->config);
-    if (client)
+    if (client || lock)
         *ret_code = verb_run_op(v, &l.op, begin, &l); /* what did not answer is in the result */
-    else
+    if (!client)
         json_array_append_new(l.unreachable,
                               rd_json_pack("{s:s, s:s}", "part", "the cluster", "reason",
                                            why_no_client ? why_no_client : "not known yet"));

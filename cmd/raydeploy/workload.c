@@ -68,6 +68,20 @@ static json_t *find_cluster(struct verb_ctx *v, struct rd_err **reterr)
     return facts;
 }
 
+static struct k8s_client *connect_by(struct verb_ctx *v, const char *what, const char *server,
+                                     const char *ca, struct rd_err **reterr)
+{
+    struct google_ears ears = {.observe = verb_on_request, .warn = on_warning, .ctx = v};
+    struct http_auth *auth = NULL;
+    if (!server) {
+        rd_fail(reterr, RD_ERR_PREFLIGHT, "the address of %s is not known yet", what);
+        return NULL;
+    }
+    if (!google_credentials(v->loop, &v->config, &ears, &auth, reterr))
+        return NULL;
+    return google_cluster_client(v->loop, auth, what, server, ca, &ears, reterr);
+}
+
 struct k8s_client *verb_workload(struct verb_ctx *v, const json_t *facts, struct rd_err **reterr)
 {
     if (v->config.target == TARGET_LOCAL)
@@ -75,15 +89,12 @@ struct k8s_client *verb_workload(struct verb_ctx *v, const json_t *facts, struct
     RD_AUTOJSON json_t *own = facts ? json_incref((json_t *)facts) : find_cluster(v, reterr);
     if (!own)
         return NULL;
-    const char *server = rd_json_str(own, "gke.endpoint", NULL);
-    struct google_ears ears = {.observe = verb_on_request, .warn = on_warning, .ctx = v};
-    struct http_auth *auth = NULL;
-    if (!server) {
-        rd_fail(reterr, RD_ERR_PREFLIGHT, "the address of the workload cluster is not known yet");
-        return NULL;
-    }
-    if (!google_credentials(v->loop, &v->config, &ears, &auth, reterr))
-        return NULL;
-    return google_cluster_client(v->loop, auth, "the workload cluster",
-                                 server, rd_json_str(own, "gke.ca", NULL), &ears, reterr);
+    return connect_by(v, "the workload cluster", rd_json_str(own, "gke.endpoint", NULL),
+                      rd_json_str(own, "gke.ca", NULL), reterr);
+}
+
+struct k8s_client *verb_management(struct verb_ctx *v, const json_t *facts, struct rd_err **reterr)
+{
+    return connect_by(v, "the management cluster", rd_json_str(facts, "mgmt.endpoint", NULL),
+                      rd_json_str(facts, "mgmt.ca", NULL), reterr);
 }

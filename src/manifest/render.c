@@ -100,10 +100,12 @@ static json_t *value_of(const struct pass *p, const char *pointer, const char *n
     if (v)
         return v;
     const char *fact = template_placeholder(name)->fact;
-    if (fact)
+    if (fact) {
         fail_in(p, pointer, "placeholder ${%s} has no value yet: fact %s is not known", name, fact);
-    else
+        rd_err_resource(*p->reterr, TEMPLATE_FACT "%s", fact);
+    } else {
         fail_in(p, pointer, "placeholder ${%s} has no value", name);
+    }
     return NULL;
 }
 

@@ -33,6 +33,9 @@ struct placeholder {
     const char *fact; /* name of the fact that brings it at run time; NULL: known from config */
 };
 
+/* Before a fact's name: the resource of the error about one that is not known yet. */
+#define TEMPLATE_FACT "fact "
+
 /* The catalogue: every name a template may use; ends with a NULL name. (catalogue.c) */
 extern const struct placeholder template_catalogue[];
 const struct placeholder *template_placeholder(const char *name); /* NULL: unknown */

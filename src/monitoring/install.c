@@ -266,6 +266,18 @@ static bool settled(struct mon_install *i, struct rd_err **reterr)
     return true;
 }
 
+/* An image whose entrypoint is something else may end well and do nothing. */
+static bool fail_without_release(const struct mon_install *i, struct rd_err **reterr)
+{
+    const struct config *c = i->m->config;
+    mon_part(i->m, "helm", NOTE_FAILED, "its job ended well, and there is no release");
+    rd_fail(reterr, RD_ERR_FAILED, "the helm job ended well, but there is no release %s in namespace %s",
+            c->monitoring.release, c->monitoring.ns);
+    rd_err_resource(*reterr, "Helm release %s/%s", c->monitoring.ns, c->monitoring.release);
+    rd_err_hint(*reterr, "Does monitoring.helmImage run helm? It is %s.", c->monitoring.helm_image);
+    return false;
+}
+
 /* ---- Ray's own ---- */
 
 static bool crd_ready(struct mon_install *i, struct rd_err **reterr)
@@ -424,9 +436,11 @@ static bool advance(struct mon_install *i, struct rd_err **reterr)
         return true;
     case IN_AFTER:
         mon_release_read(i->secrets.result, &i->release);
+        if (!i->release.found)
+            return fail_without_release(i, reterr);
         mon_part(i->m, "helm", NOTE_DONE, "release %s, revision %d: %s",
                  i->m->config->monitoring.release, (int)i->release.revision,
-                 i->release.status ? i->release.status : "not found");
+                 i->release.status ? i->release.status : "unknown");
         await_crd(i);
         return true;
     case IN_CRD:

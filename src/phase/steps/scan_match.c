@@ -339,8 +339,10 @@ static void learn(struct scan_match *m, enum scan_kind kind, const json_t *r, in
 
 /* ---- What to tell ---- */
 
-static char *where_of(const struct scan_match *m, const json_t *r)
+static char *where_of(const struct scan_match *m, enum scan_kind kind, const json_t *r)
 {
+    if (kind == SCAN_ACCOUNT)
+        return rd_strdup("global");
     static const char *const keys[] = {"zone", "region", "location"};
     for (size_t i = 0; i < RD_ARRAY_LEN(keys); i++) {
         const char *v = rd_json_str(r, keys[i], NULL);
@@ -444,7 +446,7 @@ bool scan_match_resource(struct scan_match *m, enum scan_kind kind, const json_t
     *ret = (struct scan_item){
         .kind = kind,
         .name = rd_strdup(name ? name : "?"),
-        .where = where_of(m, r),
+        .where = where_of(m, kind, r),
         .why = rd_strdup(why),
         .detail = detail_of(kind, r),
         .billed = is_billed(kind),

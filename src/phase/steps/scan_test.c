@@ -177,6 +177,8 @@ static void leftovers(void **state)
         assert_int_equal(item.management, rows[i].management);
         assert_true(rd_starts_with(item.command, "gcloud "));
         assert_non_null(strstr(item.command, rows[i].name));
+        if (rows[i].kind == SCAN_ACCOUNT) /* belongs to no region */
+            assert_null(strstr(item.command, " --region "));
         found_of[rows[i].kind] = true;
         scan_item_clear(&item);
     }

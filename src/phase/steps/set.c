@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "k8s/verdict.h"
+#include "manifest/template.h"
 #include "phase/steps/names.h"
 
 #include <string.h>
@@ -229,7 +230,14 @@ static void set_step(struct op *op)
         }
         RD_ASSERT(client); /* START comes after the step that connects */
         if (!x->o->render(s, &x->list, &err)) {
-            step_end_error(s, err);
+            /* A look goes on where an earlier step is not done. */
+            if (s->verb == VERB_LOOK && err->resource && rd_starts_with(err->resource, TEMPLATE_FACT)) {
+                s->verdict.drifted = true;
+                step_end(s, FOUND_PENDING, "cannot be told before %s is known", err->resource);
+                rd_err_free(err);
+            } else {
+                step_end_error(s, err);
+            }
             return;
         }
         enum k8s_batch_verb verb = s->verb == VERB_UNDO || s->ctx->going_down ? K8S_BATCH_DELETE
