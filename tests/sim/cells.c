@@ -138,6 +138,40 @@ static const char *of_thing(const struct sim_row *r, enum sim_graph g, enum sim_
     }
 }
 
+/* Do all other steps come before it or after it? Then nothing is under way beside it, and its failure is
+ * the run's end. */
+static bool alone(enum sim_graph g, unsigned i)
+{
+    struct phase_step_def defs[SIM_STEPS_MAX];
+    unsigned count = graph_steps(g);
+    for (unsigned k = 0; k < count; k++)
+        defs[k] = (struct phase_step_def){.id = graph_step(g, k), .needs = graph_row(g, k)->needs};
+    step_set below = phase_closure(defs, count, (step_set)1 << i);
+    for (unsigned k = 0; k < count; k++)
+        if (!(below >> k & 1) && !(phase_closure(defs, count, (step_set)1 << k) >> i & 1))
+            return false;
+    return true;
+}
+
+/* Any fault of a run meets any verdict of it: before it, or after. */
+static const char *of_run(enum sim_graph g, unsigned i, unsigned v, enum sim_fault f)
+{
+    const struct sim_row *r = graph_row(g, i);
+    if (v != F(FAILED) || !r->look_only || !r->no_last_look || !alone(g, i))
+        return NULL;
+    switch (f) {
+    case FAULT_CANCEL:
+    case FAULT_ABORT:
+    case FAULT_DISK:
+        return "such an end stops its look before it fails, and its failure ends the run";
+    case FAULT_LEASE:
+    case FAULT_MIRROR:
+        return "it is looked at before the lock, and its failure ends the run";
+    default:
+        return NULL;
+    }
+}
+
 const char *cells_impossible(enum sim_graph g, unsigned i, enum phase_finding found,
                              enum sim_fault f)
 {
@@ -155,33 +189,6 @@ const char *cells_impossible(enum sim_graph g, unsigned i, enum phase_finding fo
     case 'W':
         return of_thing(r, g, k, v, f);
     default:
-        return NULL; /* faults of a run and every verdict of it */
+        return of_run(g, i, v, f);
     }
-}
-
-/* Do all other steps come before it or after it? Then its failure is the run's end. */
-static bool alone(enum sim_graph g, unsigned i)
-{
-    struct phase_step_def defs[SIM_STEPS_MAX];
-    unsigned count = graph_steps(g);
-    for (unsigned k = 0; k < count; k++)
-        defs[k] = (struct phase_step_def){.id = graph_step(g, k), .needs = graph_row(g, k)->needs};
-    step_set below = phase_closure(defs, count, (step_set)1 << i);
-    for (unsigned k = 0; k < count; k++)
-        if (!(below >> k & 1) && !(phase_closure(defs, count, (step_set)1 << k) >> i & 1))
-            return false;
-    return true;
-}
-
-const char *cells_coincidence(enum sim_graph g, unsigned i, enum phase_finding found,
-                              enum sim_fault f)
-{
-    bool ends = f == FAULT_CANCEL || f == FAULT_ABORT || f == FAULT_DISK;
-    bool locked = f == FAULT_LEASE || f == FAULT_MIRROR;
-    bool before = graph_row(g, i)->look_only || graph_row(g, i)->unlocked;
-    if (found == FOUND_FAILED && (ends || (locked && before)) && alone(g, i))
-        return "its failure ends the run, unless found by a last look with others under way";
-    if (locked && before && (found == FOUND_FOREIGN || found == FOUND_UNREACHABLE))
-        return "comes before the lock, unless found by a last look";
-    return NULL;
 }

@@ -242,6 +242,8 @@ void disk_write(struct sim *s, struct proc *p, const struct phase_command *c)
                          .verb = c->verb};
     if (s->faults && sim_random(s, 50) == 0 && sim_fault(s, FAULT_SLOW))
         r->at_ms += sim_random(s, 40000);
+    else if (aim_slow_disk(s))
+        r->at_ms += sim_random(s, 3000);
     /* One file, appended to: no record is on disk before the one ahead of it. */
     if (p->record_count) {
         const struct record *ahead =
@@ -249,7 +251,7 @@ void disk_write(struct sim *s, struct proc *p, const struct phase_command *c)
         if (r->at_ms <= ahead->at_ms)
             r->at_ms = ahead->at_ms + 1;
     }
-    r->fails = sim_fault(s, FAULT_DISK) || p->disk_full;
+    r->fails = sim_fault(s, FAULT_DISK) || p->disk_full || aim_record(s, p);
     p->disk_full = false;
     p->record_count++;
 }

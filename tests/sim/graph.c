@@ -161,7 +161,9 @@ static void any_graph(struct sim *s)
 void graph_choose(struct sim *s)
 {
     uint64_t dice = sim_random(s, 100);
-    s->graph = dice < 32 ? GRAPH_GKE : dice < 60 ? GRAPH_LOCAL : GRAPH_ANY;
+    aim_choose(s);
+    if (!s->aim.on)
+        s->graph = dice < 32 ? GRAPH_GKE : dice < 60 ? GRAPH_LOCAL : GRAPH_ANY;
     s->startable = s->undoable = s->management = 0;
     s->lock_home = 0;
     if (s->graph == GRAPH_ANY)

@@ -51,6 +51,8 @@ bool sim_fault(struct sim *s, enum sim_fault f)
 /* What seldom comes together does so at the step in focus. */
 unsigned sim_rate_at(const struct sim *s, unsigned step, enum sim_fault f)
 {
+    if (s->aim.on)
+        return aim_rate(s, step, f);
     if (s->focus != (int)step)
         return s->rate[f];
     unsigned least = sim_fault_class[f] == 'W' ? 300 : sim_fault_class[f] == 'S' ? 250 : 60;
@@ -225,7 +227,7 @@ static void play(struct sim *s)
             s->now_ms = next;
         world_settle(s);
         net_land_late(s);
-        if (s->faults && sim_random(s, s->focus >= 0 ? 40 : 100) == 0)
+        if (s->faults && (s->aim.on ? aim_meddles(s) : sim_random(s, s->focus >= 0 ? 40 : 100) == 0))
             world_meddle(s);
         for (unsigned n = 0; n < SIM_PROCS; n++)
             if (s->procs[n].alive && proc_next_ms(s, &s->procs[n]) <= s->now_ms)
@@ -301,7 +303,8 @@ static void run_goal(struct sim *s, enum phase_goal_kind kind, step_set want, st
     s->goal = (struct phase_goal){.kind = kind, .want = want, .may_start = may_start};
     s->goal.run_limit_ms = 90u * 60 * 1000;
     s->faults = true;
-    for (unsigned run = 0; run < RUNS_MAX && !over && !s->violation[0]; run++) {
+    unsigned most = s->aim.on && leave_half ? 1 + (unsigned)sim_random(s, 3) : RUNS_MAX;
+    for (unsigned run = 0; run < most && !over && !s->violation[0]; run++) {
         s->now_ms += 1000 + sim_random(s, 5000);
         if (run > 0) {
             s->tally->resumes++;
@@ -334,7 +337,7 @@ static void run_goal(struct sim *s, enum phase_goal_kind kind, step_set want, st
 static void small_life(struct sim *s)
 {
     step_set all = ((step_set)1 << s->count) - 1;
-    run_goal(s, GOAL_UP, all, all, true, sim_random(s, 3) == 0);
+    run_goal(s, GOAL_UP, all, all, true, s->aim.on ? s->aim.half : sim_random(s, 3) == 0);
     /* Only what has an UNDO takes part in going down (drive/hall.c). */
     run_goal(s, GOAL_DOWN, s->undoable, 0, true, false);
     if (!s->violation[0])
@@ -346,6 +349,11 @@ static void cloud_life(struct sim *s)
 {
     step_set all = ((step_set)1 << s->count) - 1, ours = all & ~s->management;
     bool separate = sim_random(s, 2), at_once = sim_random(s, 2), half = sim_random(s, 2);
+    if (s->aim.on) {
+        half = s->aim.half;
+        if (half && s->management >> s->focus & 1)
+            separate = at_once = true;
+    }
     const struct thing *home = &s->things[s->lock_home];
     bool given_up = separate && at_once && half; /* bootstrap, and then never mind */
     if (separate)
@@ -381,7 +389,10 @@ bool sim_life(struct sim *s, uint64_t seed, bool story)
         s->procs[n].id = n + 1;
     }
     graph_choose(s);
-    choose_rates(s);
+    if (s->aim.on)
+        aim_rates(s);
+    else
+        choose_rates(s);
     make_world(s);
     if (s->graph == GRAPH_GKE)
         cloud_life(s);

@@ -20,15 +20,20 @@ static bool can_meet(enum sim_fault f, enum phase_verb verb)
     }
 }
 
-static enum sim_fault draw(struct sim *s, unsigned step, enum phase_verb verb)
+static enum sim_fault draw(struct sim *s, const struct proc *p, unsigned step, enum phase_verb verb)
 {
     if (!s->faults)
         return FAULT_NONE;
+    enum sim_fault aimed = s->aim.on ? aim_draw(s, p, step, verb, can_meet) : FAULT_MAX;
+    if (aimed != FAULT_MAX) {
+        sim_count(s, aimed);
+        return aimed;
+    }
     unsigned dice = (unsigned)sim_random(s, 1000), sum = 0;
     for (enum sim_fault f = FAULT_LOST_REQUEST; f <= FAULT_SILENT; f++) {
         if (!can_meet(f, verb))
             continue;
-        sum += sim_rate_at(s, step, f);
+        sum += s->aim.on ? s->rate[f] : sim_rate_at(s, step, f);
         if (dice < sum && sum < 900) { /* something must get through now and then */
             sim_count(s, f);
             return f;
@@ -45,7 +50,7 @@ static void send(struct sim *s, struct proc *p, unsigned i)
     f->acted = f->twice = false;
     f->thing_met = s->things[i].met;
     f->answer = ANSWER_OK;
-    f->fault = draw(s, i, f->verb);
+    f->fault = draw(s, p, i, f->verb);
     if (sim_fault_class[f->fault] != 'S') /* a stream's counts once it strikes */
         f->met |= FAULT_BIT(f->fault);
     uint64_t patience = 1000 + sim_random(s, 10000);
@@ -89,10 +94,10 @@ static void send(struct sim *s, struct proc *p, unsigned i)
         f->reply_ms = s->now_ms + 1 + sim_random(s, 20);
         break;
     case FAULT_CUT:
-        f->list_ms = f->act_ms + sim_random(s, 60000);
+        f->list_ms = f->act_ms + aim_breaks(s, 60000);
         break;
     case FAULT_GONE:
-        f->list_ms = f->act_ms + sim_random(s, 300000);
+        f->list_ms = f->act_ms + aim_breaks(s, 300000);
         break;
     case FAULT_SILENT: /* three silent intervals count as a dead stream */
         f->list_ms = f->act_ms + 90000;
@@ -103,6 +108,7 @@ static void send(struct sim *s, struct proc *p, unsigned i)
     if (f->verb == VERB_WATCH && f->fault != FAULT_CUT && f->fault != FAULT_GONE &&
         f->fault != FAULT_SILENT)
         f->list_ms = SIM_FAR;
+    aim_sent(s, p, i);
 }
 
 void net_run(struct sim *s, struct proc *p, const struct phase_command *c)
@@ -167,6 +173,7 @@ static void finish(struct sim *s, struct proc *p, unsigned i, struct phase_verdi
     e.u.verdict.verdict = v;
     rules_verdict(s, p, i, verb, &v);
     proc_ambush(s, p, i, v.found);
+    aim_found(s, p, i, v.found);
     proc_deliver(s, p, &e);
 }
 

@@ -298,7 +298,8 @@ static void signals(struct sim *s, struct proc *p)
         p->cancel_at_ms = SIM_FAR;
         p->cancelled = true;
         p->cancelled_ms = s->now_ms;
-        if (sim_fault(s, FAULT_ABORT) || s->ambush == FAULT_ABORT)
+        if (sim_fault(s, FAULT_ABORT) || s->ambush == FAULT_ABORT ||
+            (s->aim.on && s->aim.fault == FAULT_ABORT))
             p->abort_at_ms = s->now_ms + 1 + sim_random(s, sim_random(s, 3) ? 30 : 3000);
         sim_struck(s, p, FAULT_CANCEL);
         sim_tell(s, "run %u: cancel", p->id);

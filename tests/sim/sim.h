@@ -11,6 +11,7 @@
  * disk.c     journal and mirror: the shipped lines and inventory on a disk that loses and tears
  * proc.c     one run of the program: what the hall does with the core's commands
  * rules.c    what must hold
+ * aim.c      lives aimed at one cell of the coverage table, cells.c
  * life.c     puts them together; report.c, main.c: counts, coverage, workers */
 #ifndef RD_TESTS_SIM_SIM_H
 #define RD_TESTS_SIM_SIM_H
@@ -259,6 +260,15 @@ struct tally { /* of many lives; in memory that the workers share */
     char violation[512];
 };
 
+/* A cell of the coverage table that a life is aimed at; the step is sim.focus. */
+struct aim {
+    bool on;
+    enum phase_finding found;
+    enum sim_fault fault;
+    bool late; /* of the last look */
+    bool half; /* goals are left half-way */
+};
+
 struct sim {
     uint64_t seed, rng, now_ms, hash;
     bool faults;         /* on or off */
@@ -267,6 +277,7 @@ struct sim {
     int focus;           /* the step that meets most of it; -1: none */
     enum sim_fault ambush; /* of class P: strikes soon after the step in focus was found so; NONE */
     enum phase_finding ambush_at;
+    struct aim aim;
     /* the graph */
     enum sim_graph graph;
     struct phase_step_def defs[SIM_STEPS_MAX];
@@ -331,6 +342,23 @@ void world_meddle(struct sim *s);
 /* When a watch of it has news by itself; SIM_FAR: never. */
 uint64_t world_next_ms(const struct sim *s, unsigned step);
 
+/* ---- aim.c ---- */
+/* A seed whose life is aimed at the cell. */
+uint64_t aim_seed(enum sim_graph g, unsigned i, enum phase_finding v, enum sim_fault f, uint64_t seed);
+void aim_choose(struct sim *s); /* graph and step in focus, where the seed says so */
+void aim_rates(struct sim *s);
+unsigned aim_rate(const struct sim *s, unsigned step, enum sim_fault f);
+enum sim_fault aim_draw(struct sim *s, const struct proc *p, unsigned i, enum phase_verb verb,
+                        bool (*can_meet)(enum sim_fault, enum phase_verb));
+uint64_t aim_takes(struct sim *s, unsigned i);
+uint64_t aim_breaks(struct sim *s, uint64_t within_ms);
+bool aim_record(struct sim *s, struct proc *p);
+bool aim_lasts(const struct sim *s, unsigned i);
+bool aim_slow_disk(struct sim *s);
+void aim_found(struct sim *s, struct proc *p, unsigned step, enum phase_finding found);
+void aim_sent(struct sim *s, struct proc *p, unsigned i);
+bool aim_meddles(struct sim *s);
+
 /* ---- net.c ---- */
 void net_run(struct sim *s, struct proc *p, const struct phase_command *c);
 void net_stop(struct sim *s, struct proc *p, const struct phase_command *c);
@@ -376,11 +404,17 @@ bool sim_life(struct sim *s, uint64_t seed, bool story);
 /* Why the verdict and the fault can never meet at that step; NULL: they can. */
 const char *cells_impossible(enum sim_graph g, unsigned i, enum phase_finding v, enum sim_fault f);
 
-/* Why they meet only when two things happen within one round trip: shown, not demanded. NULL: they meet
- * often enough. */
-const char *cells_coincidence(enum sim_graph g, unsigned i, enum phase_finding v, enum sim_fault f);
-
 /* ---- report.c ---- */
+struct sim_cell {
+    enum sim_graph graph;
+    unsigned step;
+    enum phase_finding found;
+    enum sim_fault fault;
+};
+#define CELLS_MAX (2 * SIM_STEPS_MAX * PHASE_FINDING_MAX * FAULT_MAX)
+bool report_cell(const char *name, struct sim_cell *ret);
+/* The cells that can be met and were met less often; returns how many. */
+unsigned report_thin(const struct tally *t, unsigned least, struct sim_cell *ret);
 void tally_add(struct tally *to, const struct tally *from);
 void report_summary(const struct tally *t, double seconds);
 /* False: a cell that can be met was met less often than `least` times, or one that is said to be

@@ -243,7 +243,8 @@ static uint64_t takes(struct sim *s, unsigned i, bool making)
         s->things[i].met |= FAULT_BIT(FAULT_OP_SLOW);
         most = !making ? 20000 : s->has_watch[i] ? limit + limit / 4 : limit / 4;
     }
-    return 50 + sim_random(s, most);
+    uint64_t aimed = making ? aim_takes(s, i) : 0;
+    return aimed ? aimed : 50 + sim_random(s, most);
 }
 
 /* What goes wrong on the way, and passes by itself. */
@@ -274,7 +275,9 @@ static void trouble(struct sim *s, unsigned i)
     t->trouble = f;
     t->met |= FAULT_BIT(f);
     t->trouble_since_ms = s->now_ms;
-    if (s->has_watch[i] && sim_random(s, 2)) /* it begins well */
+    if (aim_lasts(s, i))
+        lasts = 1000 + sim_random(s, 600000);
+    else if (s->has_watch[i] && sim_random(s, 2)) /* it begins well */
         t->trouble_since_ms += sim_random(s, s->defs[i].limit_ms / 4);
     t->trouble_until_ms = t->trouble_since_ms + lasts;
     if (t->at_ms < t->trouble_until_ms)
@@ -415,7 +418,7 @@ enum sim_answer world_undo(struct sim *s, unsigned i, unsigned born, struct phas
 /* Somebody deletes or changes one of ours, of those that the goal is about. */
 void world_meddle(struct sim *s)
 {
-    bool focus = s->focus >= 0 && sim_random(s, 2);
+    bool focus = s->aim.on || (s->focus >= 0 && sim_random(s, 2));
     unsigned i = focus ? (unsigned)s->focus : (unsigned)sim_random(s, s->count);
     struct thing *t = &s->things[i];
     step_set about = s->goal.kind == GOAL_UP ? s->goal.may_start : s->goal.want;
