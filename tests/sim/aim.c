@@ -76,7 +76,7 @@ void aim_rates(struct sim *s)
     if (f == FAULT_FREEZE || f == FAULT_JUMP || f == FAULT_RIVAL || f == FAULT_NO_DISK)
         s->rate[f] = 400;
     if (f == FAULT_LEASE || f == FAULT_MIRROR)
-        s->rate[f] = 300;
+        s->rate[f] = f == FAULT_MIRROR ? 600 : 300;
     s->ambush = FAULT_NONE;
     bool own = true; /* others go on when it has failed */
     for (unsigned i = 0; i < s->count; i++)
@@ -142,12 +142,16 @@ enum sim_fault aim_draw(struct sim *s, const struct proc *p, unsigned i, enum ph
                                   : !a->late || (was_done && (!f->polled || verb != VERB_WATCH));
     if (due && a->found == FOUND_FAILED && sim_chance(s, a->late ? 600 : 250))
         return FAULT_REFUSED;
+    /* Of a START whose answer is lost nothing is known, and the look after it finds what it made. */
+    bool lost = a->found == FOUND_UNREACHABLE || (a->found == FOUND_FAILING && f->attempt == 1);
+    if (due && lost && class_of(s) == 'P' && sim_mutates(verb) && sim_chance(s, 500))
+        return FAULT_HALF;
     if (!due || a->found != FOUND_UNREACHABLE)
         return FAULT_MAX;
     /* Nothing but the step's limit ends a look that gets no answer. */
     if (s->kinds[i] == KIND_FACTS && !a->late)
         return !said && sim_chance(s, 980) ? FAULT_RESET : FAULT_MAX;
-    return sim_chance(s, 700) ? FAULT_RESET : FAULT_MAX;
+    return sim_chance(s, class_of(s) == 'W' ? 700 : 200) ? FAULT_RESET : FAULT_MAX;
 }
 
 /* How long it takes to make the thing, where that matters; 0: as ever. What stands beside the step in

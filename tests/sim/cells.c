@@ -85,9 +85,9 @@ static const char *of_stream(const struct sim_row *r, enum sim_kind k, unsigned 
 }
 
 /* What a thing can look like while the fault is upon it. */
-static const char *of_thing(const struct sim_row *r, enum sim_graph g, enum sim_kind k, unsigned v,
-                            enum sim_fault f)
+static const char *of_thing(enum sim_graph g, unsigned i, enum sim_kind k, unsigned v, enum sim_fault f)
 {
+    const struct sim_row *r = graph_row(g, i);
     static const char no[] = "that does not happen to such a thing";
     static const char other[] = "the thing looks different then";
     if (v == F(FOREIGN) && f != FAULT_FOREIGN)
@@ -98,6 +98,8 @@ static const char *of_thing(const struct sim_row *r, enum sim_graph g, enum sim_
             return no;
         if (v == F(FAILING) || (!r->has_undo && (v & (F(READY) | F(PENDING)))))
             return other;
+        if (v == F(PENDING) && k == KIND_GOOGLE && graph_is_home(g, i))
+            return "what lives in it is looked at before it is undone, and cannot be while it is made";
         return v == F(PENDING) && k == KIND_LEFTOVERS ? other : NULL;
     case FAULT_OP_SLOW:
         if (k == KIND_FACTS)
@@ -187,7 +189,7 @@ const char *cells_impossible(enum sim_graph g, unsigned i, enum phase_finding fo
     case 'S':
         return of_stream(r, k, v);
     case 'W':
-        return of_thing(r, g, k, v, f);
+        return of_thing(g, i, k, v, f);
     default:
         return of_run(g, i, v, f);
     }

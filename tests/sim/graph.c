@@ -73,9 +73,14 @@ enum sim_kind graph_kind(enum sim_graph g, unsigned i)
     return model_of(graph_step(g, i))->kind;
 }
 
-bool graph_lodges(enum sim_graph g, unsigned i)
+bool graph_is_home(enum sim_graph g, unsigned i)
 {
-    return g == GRAPH_GKE && model_of(graph_step(g, i))->home;
+    for (unsigned k = 0; k < graph_steps(g); k++) {
+        const char *home = model_of(graph_step(g, k))->home;
+        if (home && strcmp(home, graph_step(g, i)) == 0)
+            return true;
+    }
+    return false;
 }
 
 static int find(const struct sim *s, const char *id)

@@ -327,7 +327,7 @@ const char *graph_name(enum sim_graph g);
 unsigned graph_steps(enum sim_graph g);
 const char *graph_step(enum sim_graph g, unsigned i);
 enum sim_kind graph_kind(enum sim_graph g, unsigned i);
-bool graph_lodges(enum sim_graph g, unsigned i); /* it lives in the cluster of another step */
+bool graph_is_home(enum sim_graph g, unsigned i); /* others live in its cluster */
 const struct sim_row *graph_row(enum sim_graph g, unsigned i);
 
 /* ---- world.c ---- */

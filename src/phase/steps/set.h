@@ -36,7 +36,8 @@ void set_look(struct step_op *s, struct op *parent, const struct set_options *o)
 void set_start(struct step_op *s, struct op *parent, const struct set_options *o);
 void set_undo(struct step_op *s, struct op *parent, const struct set_options *o);
 /* Ready when every object of the set that a rule can judge is Current; watches, and shows what the
- * pods of its Deployments and Jobs complain about. Failed complaints end it after their grace. */
+ * pods of its Deployments and Jobs complain about. Failed complaints end it after their grace. ABSENT
+ * when somebody deletes one of them meanwhile: it is looked at and applied again. */
 void set_watch(struct step_op *s, struct op *parent, const struct set_options *o);
 
 /* The cluster of the set; NULL: there is none yet (or no more), then LOOK says ABSENT. */

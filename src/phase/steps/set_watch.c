@@ -23,9 +23,11 @@ struct set_watch {
     struct set_kind *kinds;
     size_t kind_count;
     json_t *live;          /* title -> object, of the set's kinds */
+    json_t *met;           /* titles that were ever in it */
     json_t *pods;          /* "ns/name" -> pod */
     struct op_timer grace; /* wakes when a complaint may have become final */
     struct k8s_patience patience; /* how long it has stood */
+    char *gone;            /* title of what somebody deleted while it was waited for */
     bool started, ending;
 };
 
@@ -37,7 +39,9 @@ static void watch_free(void *priv)
     free(x->kinds);
     manifest_list_clear(&x->list);
     json_decref(x->live);
+    json_decref(x->met);
     json_decref(x->pods);
+    free(x->gone);
     k8s_patience_clear(&x->patience);
     rd_err_freep(&x->grace.op.err);
     free(x);
@@ -56,6 +60,8 @@ static void on_event(struct k8s_watch *w, enum k8s_event e, const json_t *object
             json_object_del(map, title);
         else
             json_object_set(map, title, (json_t *)object);
+        if (!k->pods)
+            json_object_set_new(x->met, title, json_true());
     }
     op_wake(&x->s->op);
 }
@@ -163,6 +169,17 @@ static void complain(struct set_watch *x, const struct k8s_verdict *v, const cha
     set_end(x);
 }
 
+/* What is not there will not become ready: the next LOOK says what became of it. An object that may be
+ * somebody else's does not carry our label and was never listed; only ours is waited for. */
+static bool is_gone(struct set_watch *x, const char *title)
+{
+    if (json_object_get(x->live, title) || (x->o->shared && !json_object_get(x->met, title)))
+        return false;
+    rd_str_dup(&x->gone, title);
+    set_end(x);
+    return true;
+}
+
 static void evaluate(struct set_watch *x)
 {
     for (size_t i = 0; i < x->kind_count; i++)
@@ -174,10 +191,10 @@ static void evaluate(struct set_watch *x)
             continue;
         RD_AUTOFREE char *title = manifest_object_title(want);
         const json_t *live = json_object_get(x->live, title);
-        if (!live) {
-            step_note(x->s, "%s is not there", title);
+        if (is_gone(x, title))
             return;
-        }
+        if (!live)
+            continue;
         struct k8s_verdict v;
         k8s_judge(live, rd_wall_ms(), &v);
         if (v.status == K8S_CURRENT || v.status == K8S_UNKNOWN) {
@@ -230,7 +247,10 @@ static void watch_step(struct op *op)
     }
     if (!x->ending)
         return;
-    if (s->why) {
+    if (x->gone) {
+        step_note(s, "%s was deleted by somebody while it was waited for", x->gone);
+        step_end(s, FOUND_ABSENT, "%s was deleted meanwhile", x->gone);
+    } else if (s->why) {
         s->verdict.kind = s->why->kind;
         step_end(s, FOUND_FAILED, "%s", s->why->message);
     } else {
@@ -245,6 +265,7 @@ void set_watch(struct step_op *s, struct op *parent, const struct set_options *o
     x->s = s;
     x->o = o;
     x->live = json_object();
+    x->met = json_object();
     x->pods = json_object();
     s->priv = x;
     s->free_priv = watch_free;
