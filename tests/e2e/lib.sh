@@ -13,11 +13,12 @@ fail() { printf 'FAIL %s\n' "$*"; e2e_failed=1; }
 skip() { printf 'SKIP %s\n' "$*"; }
 note() { printf 'NOTE %s\n' "$*"; }
 
-# check NAME: passes when the command that ran just before it succeeded.
+# check NAME: passes, and succeeds, when the command that ran just before it succeeded.
 check() { # rc name [detail]
     local rc=$1
     shift
     if [ "$rc" -eq 0 ]; then pass "$@"; else fail "$@"; fi
+    return "$rc"
 }
 
 # same NAME GOT WANT

@@ -32,9 +32,14 @@ hash_of() {
 
 # go_part NAME FOLDER PACKAGE LDFLAGS FILE...: sets part_NAME to its binary.
 go_part() {
-    local name=$1 folder=$2 package=$3 ldflags=$4 key out
+    local name=$1 folder=$2 package=$3 ldflags=$4
     shift 4
-    key=$(hash_of "$@")
+    go_keyed "$name" "$(hash_of "$@")" "$rig_src/$folder" "$package" "$ldflags"
+}
+
+# go_keyed NAME KEY FOLDER PACKAGE LDFLAGS: the same, for a key that is known.
+go_keyed() {
+    local name=$1 key=$2 folder=$3 package=$4 ldflags=$5 out
     out=$rig_cache/bin/$name-$key/$name
     printf -v "part_${name//-/_}" '%s' "$out"
     if [ -x "$out" ]; then
@@ -44,7 +49,7 @@ go_part() {
     [ -z "${rig_dry:-}" ] || return 1
     say "building $name (log: $rig_cache/build-$name.log)"
     mkdir -p "${out%/*}"
-    if ! (cd "$rig_src/$folder" && env "${go_env[@]}" go build -trimpath -p 2 -pgo=off \
+    if ! (cd "$folder" && env "${go_env[@]}" go build -trimpath -p 2 -pgo=off \
         -ldflags "-s -w $ldflags" -o "$out.new" "$package") >"$rig_cache/build-$name.log" 2>&1; then
         tail -n 20 "$rig_cache/build-$name.log" >&2
         die "building $name failed"
@@ -63,21 +68,47 @@ kube_ldflags() {
     echo "$flags"
 }
 
+# The operator: of the module proxy, or of a checkout of KubeRay's repository, which may
+# have versions that the proxy refuses.
+build_operator() {
+    local module=github.com/ray-project/kuberay/ray-operator
+    if [ -n "${RIG_KUBERAY_SOURCE:-}" ]; then
+        build_operator_source "$RIG_KUBERAY_SOURCE"
+        return
+    fi
+    go_pinned kuberay "$module" "$RIG_KUBERAY"
+    go_part ray-operator kuberay "$module" "" kuberay/go.mod kuberay/go.sum
+}
+
+# build_operator_source DIR: sets RIG_KUBERAY to the version that the source names.
+build_operator_source() {
+    local source=$1 key constants
+    [ ! -d "$source/ray-operator" ] || source=$source/ray-operator
+    constants=$source/controllers/ray/utils/constant.go
+    if ! [ -f "$source/go.mod" ] || ! [ -f "$constants" ]; then
+        die "RIG_KUBERAY_SOURCE=$1 is neither a checkout of ray-project/kuberay nor its ray-operator folder"
+    fi
+    source=$(cd "$source" && pwd)
+    RIG_KUBERAY=$(sed -nE 's/^[[:space:]]*KUBERAY_VERSION *= *"v?([^"]+)".*/\1/p' "$constants")
+    [ -n "$RIG_KUBERAY" ] || die "$constants names no KUBERAY_VERSION"
+    key=$({ go env GOVERSION && cd "$source" && find . -type f \( -name '*.go' -o -name 'go.*' \) \
+        ! -name '*_test.go' -print0 | sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-16)
+    go_keyed ray-operator "$RIG_KUBERAY-$key" "$source" . ""
+}
+
 build_go() {
     go_need
     go_pinned kube k8s.io/kubernetes "$RIG_KUBERNETES"
     go_pinned kube go.etcd.io/etcd/server/v3 "$RIG_ETCD"
     go_pinned kube sigs.k8s.io/structured-merge-diff/v6 6.3.3
     go_pinned kwok sigs.k8s.io/kwok "$RIG_KWOK"
-    go_pinned kuberay github.com/ray-project/kuberay/ray-operator "$RIG_KUBERAY"
     local riglet
     mapfile -t riglet < <(cd "$rig_src" && ls kube/riglet/*.go)
     go_part rigkube kube . "$(kube_ldflags)" versions.env kube/go.mod kube/go.sum kube/main.go ||
         return 1
     go_part riglet kube ./riglet "" kube/go.mod kube/go.sum "${riglet[@]}" || return 1
     go_part kwok kwok sigs.k8s.io/kwok/cmd/kwok "" kwok/go.mod kwok/go.sum || return 1
-    go_part ray-operator kuberay github.com/ray-project/kuberay/ray-operator "" \
-        kuberay/go.mod kuberay/go.sum || return 1
+    build_operator || return 1
     local name
     for name in etcd kube-apiserver kube-controller-manager kube-scheduler kubectl; do
         ln -sfn rigkube "${part_rigkube%/*}/$name"

@@ -86,6 +86,11 @@ controllers_start() {
         --bind-address 127.0.0.1 --secure-port "$port_scheduler" --profiling=false
 }
 
+# operator_older: whether the operator is one of before the version that is installed.
+operator_older() {
+    [ "$(printf '%s\n' "$RIG_KUBERAY_WANTED" "$RIG_KUBERAY" | sort -V | head -n 1)" != "$RIG_KUBERAY_WANTED" ]
+}
+
 riglet_start() {
     local apart=()
     # Mounts made for pods stay with riglet and go with it.
@@ -96,6 +101,7 @@ riglet_start() {
         --apiserver "127.0.0.1:$port_api" \
         --venv "$([ "$with_ray" = 1 ] && echo "$part_venv")" \
         --operator "$([ "$with_operator" = 1 ] && echo "$part_ray_operator")" \
+        --older-operator="$(operator_older && echo true || echo false)" \
         --max-raylets "${RIG_MAX_RAYLETS:-8}" --shm-mb "${RIG_SHM_MB:-256}" \
         --autoscaler="$([ "${RIG_AUTOSCALER:-0}" = 1 ] && echo true || echo false)" \
         --nodes "$nodes"
@@ -122,6 +128,7 @@ admin_kubectl() { "$bin_kube/kubectl" --kubeconfig "$rig_dir/admin.kubeconfig" "
 base_objects() {
     local i
     cat "$rig_src/base.yaml"
+    ! operator_older || cat "$rig_src/older-operator.yaml"
     for i in $(seq 1 "$nodes"); do
         sed -e "s/@NODE@/rig-node-$i/g" -e "s/@ADDRESS@/127.0.0.$((10 + i))/g" \
             "$rig_src/node.yaml.in"
@@ -228,6 +235,7 @@ rig_start() {
     conf_set part_riglet "$part_riglet"
     conf_set part_kwok "$part_kwok"
     conf_set part_ray_operator "$part_ray_operator"
+    conf_set RIG_KUBERAY "$RIG_KUBERAY"
     conf_set part_venv "${part_venv:-}"
     conf_set bin_kube "${part_rigkube%/*}"
     rig_pick_ports

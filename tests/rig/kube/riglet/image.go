@@ -20,8 +20,8 @@ const (
 	helmDir = "/opt/helm"
 )
 
-// Gates that 1.7.0 knows and the older operator of the rig does not: it would stop
-// at them, as 1.7.0 would at a gate that nobody knows.
+// Gates that 1.7.0 knows and an older operator does not: it would stop at them, as
+// 1.7.0 does at a gate that nobody knows.
 var newerGates = map[string]bool{
 	"SidecarSubmitterRestart": true, "RayClusterNetworkPolicy": true, "RayClusterMTLS": true,
 	"GCSFaultToleranceEmbeddedStorage": true, "RayClusterHistoryServer": true, "KubernetesWAS": true,
@@ -138,6 +138,9 @@ func (c *container) prepareOperator(spec *containerSpec) {
 	}
 	if spec.WorkDir == "" {
 		spec.WorkDir = "/"
+	}
+	if !c.sandbox.rig.olderOperator {
+		return
 	}
 	for i, arg := range spec.Argv {
 		gates, ok := strings.CutPrefix(arg, "--feature-gates=")

@@ -42,10 +42,12 @@ type options struct {
 	apiserver   string
 	venv        string
 	operator    string
-	maxRaylets  int
-	shmMB       int
-	nodes       int
-	autoscaler  bool
+
+	olderOperator bool
+	maxRaylets    int
+	shmMB         int
+	nodes         int
+	autoscaler    bool
 }
 
 // rig is what the parts of riglet share.
@@ -83,6 +85,7 @@ func runMain(args []string) error {
 	flags.StringVar(&r.apiserver, "apiserver", "", "host:port of the API server")
 	flags.StringVar(&r.venv, "venv", "", "Python environment with Ray; empty: Ray is played")
 	flags.StringVar(&r.operator, "operator", "", "KubeRay operator; empty: it is played")
+	flags.BoolVar(&r.olderOperator, "older-operator", false, "it is of before 1.7.0")
 	flags.IntVar(&r.maxRaylets, "max-raylets", 8, "how many real Ray nodes at most")
 	flags.IntVar(&r.shmMB, "shm-mb", 256, "cap of /dev/shm in a real pod")
 	flags.BoolVar(&r.autoscaler, "autoscaler", false, "run Ray's autoscaler too")
