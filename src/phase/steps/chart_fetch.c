@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/encode.h"
 #include "base/file.h"
+#include "phase/steps/crds_seen.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -69,8 +70,17 @@ static bool accept_archive(struct chart_fetch *f, const char *data, size_t len, 
                            bool fetched, struct rd_err **reterr)
 {
     const struct config *c = f->ctx->config;
-    if (!chart_read(data, len, label, &f->chart, reterr))
+    char sha[RD_SHA256_HEX_LEN + 1];
+    rd_sha256_hex(data, len, sha);
+    chart_clear(&f->chart);
+    f->unread = !f->whole && crds_seen_chart(c, sha);
+    if (f->unread) {
+        f->chart.name = rd_strdup(CHART_NAME);
+        f->chart.version = rd_strdup(c->kuberay.version);
+        memcpy(f->chart.sha256, sha, sizeof(sha));
+    } else if (!chart_read(data, len, label, &f->chart, reterr)) {
         return false;
+    }
     const char *checked = "not checked: a local file, and kuberay.sha256 is not set";
     if (c->kuberay.sha256) {
         if (!check_digest(f, f->chart.sha256, c->kuberay.sha256, "kuberay.sha256", RD_ERR_INPUT,
@@ -93,7 +103,7 @@ static bool accept_archive(struct chart_fetch *f, const char *data, size_t len, 
                              "with --kuberay-chart.");
         return false;
     }
-    if (f->chart.crds.len == 0)
+    if (f->chart.crds.len == 0 && !f->unread)
         return rd_fail(reterr, RD_ERR_INPUT, "%s holds no CustomResourceDefinitions", label);
     f->note = rd_asprintf("chart %s %s from %s, sha256:%.12s, %s", f->chart.name, f->chart.version,
                           label, f->chart.sha256, checked);

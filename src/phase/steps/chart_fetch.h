@@ -12,6 +12,8 @@
 struct chart_fetch {
     struct op op;
     struct step_ctx *ctx;
+    bool whole;            /* in: read the archive also where it was read well before */
+    bool unread;           /* out: it was, so chart.crds is empty */
     struct chart chart;    /* out; valid when the op ended without error */
     char *note;            /* out; owned: where from and how checked */
     struct http_client *http;

@@ -1,7 +1,9 @@
 #include "phase/steps/kuberay.h"
 
 #include "base/alloc.h"
+#include "k8s/noop.h"
 #include "phase/steps/chart_fetch.h"
+#include "phase/steps/crds_seen.h"
 #include "phase/steps/names.h"
 #include "phase/steps/residue.h"
 #include "phase/steps/set.h"
@@ -17,13 +19,14 @@ struct crds_op {
     struct step_op *s;
     void (*then)(struct step_op *s, struct op *parent, const struct set_options *o);
     struct op *parent;
+    json_t *crds; /* the ray.io CRDs of the cluster: names, labels, versions */
     struct k8s_call live, foreign;
     struct chart_fetch fetch;
     struct residue residue;
     int state;
 };
 
-enum { ST_BEGIN, ST_LIVE, ST_FOREIGN, ST_RESIDUE };
+enum { ST_BEGIN, ST_LIVE, ST_CHART, ST_FOREIGN, ST_RESIDUE };
 
 /* The chart is read once a run; the session keeps it (kilobytes of YAML a verb would add up). */
 static json_t *session_crds(struct step_ctx *ctx)
@@ -53,15 +56,25 @@ static void session_keep(struct step_ctx *ctx, const struct manifest_list *crds)
     json_object_set_new(ctx->session, "crds", list);
 }
 
+/* Of the archive that was brought: also where nothing but its digest was needed so far. */
+static const char *session_chart(struct step_ctx *ctx)
+{
+    (void)session_crds(ctx);
+    return rd_json_str(ctx->session, "chart-sha256", NULL);
+}
+
 bool kuberay_wants_chart(struct step_ctx *ctx)
 {
-    return ctx->chart_wanted && !session_crds(ctx);
+    return ctx->chart_wanted && !session_chart(ctx);
 }
 
 void kuberay_keep_chart(struct step_ctx *ctx, const struct chart_fetch *f)
 {
-    session_keep(ctx, &f->chart.crds);
-    json_object_set_new(ctx->session, "chart-note", json_string(f->note));
+    if (!session_chart(ctx))
+        json_object_set_new(ctx->session, "chart-note", json_string(f->note));
+    json_object_set_new(ctx->session, "chart-sha256", json_string(f->chart.sha256));
+    if (!f->unread)
+        session_keep(ctx, &f->chart.crds);
 }
 
 bool kuberay_read_chart(struct step_ctx *ctx, struct rd_err **reterr)
@@ -89,7 +102,76 @@ static bool crds_render(struct step_op *s, struct manifest_list *out, struct rd_
     return true;
 }
 
-static const struct set_options crds_set = {.render = crds_render};
+/* ---- What was proved once need not be read again ---- */
+
+static void note_seen(json_t *digests, const json_t *live)
+{
+    const char *name = rd_json_path_str(live, "metadata.name");
+    char *digest = crds_seen_digest(live);
+    if (name && digest)
+        json_object_set_new(digests, name, json_string(digest));
+    free(digest);
+}
+
+static void keep_seen(struct step_op *s, const json_t *digests)
+{
+    crds_seen_keep(s->ctx->config, k8s_client_server(s->ctx->workload), session_chart(s->ctx), digests);
+}
+
+static void looked_at(struct step_op *s, const json_t *wanted, const json_t *live)
+{
+    (void)wanted;
+    json_t *looked = json_object_get(s->ctx->session, "crds-looked");
+    if (s->verb == VERB_LOOK)
+        note_seen(looked, live);
+}
+
+static void all_as_wanted(struct step_op *s)
+{
+    const json_t *looked = json_object_get(s->ctx->session, "crds-looked");
+    size_t n = json_array_size(session_crds(s->ctx));
+    if (json_object_size(looked) == n)
+        keep_seen(s, looked);
+    step_end(s, FOUND_READY, "%zu objects as wanted", n);
+}
+
+/* They are served; were they changed by others since START, the next LOOK is to find it. */
+static void served(struct step_op *s, const struct manifest_list *list, const json_t *live)
+{
+    RD_AUTOJSON json_t *digests = json_object();
+    for (size_t i = 0; i < list->len; i++) {
+        RD_AUTOFREE char *title = manifest_object_title(list->v[i].json);
+        const json_t *crd = json_object_get(live, title);
+        if (!k8s_apply_is_noop(list->v[i].json, crd, K8S_FIELD_MANAGER))
+            return;
+        note_seen(digests, crd);
+    }
+    if (json_object_size(digests) == list->len)
+        keep_seen(s, digests);
+}
+
+static const struct set_options crds_set = {
+    .render = crds_render, .seen = looked_at, .after_look = all_as_wanted, .ready = served};
+
+/* True: the very objects that were found as wanted before. */
+static bool seen_before(struct crds_op *x)
+{
+    struct step_op *s = x->s;
+    RD_AUTOJSON json_t *names = crds_seen_match(
+        s->ctx->config, k8s_client_server(s->ctx->workload), session_chart(s->ctx), x->crds);
+    size_t i;
+    json_t *name;
+    if (!names)
+        return false;
+    json_array_foreach(names, i, name)
+    {
+        RD_AUTOFREE char *title = rd_asprintf("CustomResourceDefinition/%s", json_string_value(name));
+        step_note_resource(s, NOTE_DEBUG, title, "%s", k8s_outcome_name(K8S_OUT_UNCHANGED));
+    }
+    s->verdict.ours = true;
+    step_end(s, FOUND_READY, "%zu objects as wanted", json_array_size(names));
+    return true;
+}
 
 /* Deleting needs names and marks only: whatever carries our mark in the group ray.io. */
 static bool undo_render(struct step_op *s, struct manifest_list *out, struct rd_err **reterr)
@@ -107,6 +189,7 @@ static const struct set_options undo_set = {.render = undo_render};
 static void crds_free(void *priv)
 {
     struct crds_op *x = priv;
+    json_decref(x->crds);
     k8s_call_clear(&x->live);
     k8s_call_clear(&x->foreign);
     chart_fetch_clear(&x->fetch);
@@ -205,6 +288,13 @@ static void hand_over(struct crds_op *x, const struct set_options *o)
     then(s, NULL, o);
 }
 
+/* With the chart at hand. */
+static void go_on(struct crds_op *x)
+{
+    json_object_set_new(x->s->ctx->session, "crds-looked", json_object());
+    hand_over(x, &crds_set);
+}
+
 static void ask_live(struct crds_op *x)
 {
     struct k8s_client *c = x->s->ctx->workload;
@@ -238,7 +328,7 @@ static void crds_step(struct op *op)
     case ST_BEGIN:
         x->state = ST_LIVE;
         ask_live(x);
-        if (!session_crds(s->ctx) && !s->ctx->going_down && s->may_start)
+        if (!session_chart(s->ctx) && !s->ctx->going_down && s->may_start)
             chart_fetch_start(&x->fetch, op, s->ctx);
         return;
     case ST_LIVE: {
@@ -248,7 +338,7 @@ static void crds_step(struct op *op)
             step_end_error(s, err);
             return;
         }
-        RD_AUTOJSON json_t *crds = ray_crds(x->live.result);
+        json_t *crds = x->crds = ray_crds(x->live.result);
         if (s->verb == VERB_UNDO) {
             (void)session_crds(s->ctx);
             json_object_set(s->ctx->session, "live-crds", crds);
@@ -274,16 +364,34 @@ static void crds_step(struct op *op)
             step_end_error(s, err);
             return;
         }
-        if (x->fetch.note) {
-            step_note(s, "%s", x->fetch.note);
-            session_keep(s->ctx, &x->fetch.chart.crds);
-        } else if (json_object_get(s->ctx->session, "chart-note")) {
+        if (x->fetch.note)
+            kuberay_keep_chart(s->ctx, &x->fetch);
+        if (json_object_get(s->ctx->session, "chart-note")) {
             step_note(s, "%s", rd_json_str(s->ctx->session, "chart-note", NULL));
             json_object_del(s->ctx->session, "chart-note");
         }
-        hand_over(x, &crds_set);
+        if (s->verb == VERB_LOOK && seen_before(x))
+            return;
+        if (session_crds(s->ctx)) {
+            go_on(x);
+            return;
+        }
+        x->state = ST_CHART;
+        chart_fetch_clear(&x->fetch);
+        x->fetch = (struct chart_fetch){.whole = true};
+        chart_fetch_start(&x->fetch, op, s->ctx);
         return;
     }
+    case ST_CHART:
+        if (op_has_children(op))
+            return;
+        if ((err = op_take_err(&x->fetch.op))) {
+            step_end_error(s, err);
+            return;
+        }
+        kuberay_keep_chart(s->ctx, &x->fetch);
+        go_on(x);
+        return;
     case ST_FOREIGN:
         if (op_has_children(op))
             return;

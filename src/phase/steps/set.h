@@ -28,6 +28,8 @@ struct set_options {
     bool (*may_create)(struct step_op *s, const json_t *wanted, struct rd_err **reterr);
     /* Called with each live object of LOOK or result of START; may publish facts. */
     void (*seen)(struct step_op *s, const json_t *wanted, const json_t *live);
+    /* WATCH found all Current: with the live objects by their titles. */
+    void (*ready)(struct step_op *s, const struct manifest_list *wanted, const json_t *live);
 };
 
 /* Each starts s->op as a child of parent, or takes a running s->op over (parent is then ignored; the

@@ -255,6 +255,8 @@ static void watch_step(struct op *op)
         step_end(s, FOUND_FAILED, "%s", s->why->message);
     } else {
         s->verdict.ours = true;
+        if (x->o->ready)
+            x->o->ready(s, &x->list, x->live);
         step_end(s, FOUND_READY, "ready");
     }
 }
