@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #define READ_CHUNK 65536
+#define PIPE_WAIT_MS (30 * 1000) /* a named pipe that nobody writes to would be waited for without end */
 
 static void closep(int *fd)
 {
@@ -38,12 +40,32 @@ static enum rd_err_kind write_error_kind(int error)
     }
 }
 
-static bool read_fd(int fd, const char *name, size_t max, struct rd_buf *out,
+/* Opened without blocking; there is something to read, or the end. */
+static bool wait_pipe(int fd, const char *name, struct rd_err **reterr)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    int n;
+    do
+        n = poll(&p, 1, PIPE_WAIT_MS);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return rd_fail(reterr, RD_ERR_INPUT, "cannot read %s: %s", name, strerror(errno));
+    if (n > 0)
+        return true;
+    rd_fail(reterr, RD_ERR_INPUT, "cannot read %s: it is a pipe, and nothing came for %d seconds", name,
+            PIPE_WAIT_MS / 1000);
+    rd_err_hint(*reterr, "Is there a program that writes to it?");
+    return false;
+}
+
+static bool read_fd(int fd, bool pipe, const char *name, size_t max, struct rd_buf *out,
                     struct rd_err **reterr)
 {
     RD_AUTOFREE char *chunk = rd_malloc(READ_CHUNK);
     size_t total = 0;
     for (;;) {
+        if (pipe && !wait_pipe(fd, name, reterr))
+            return false;
         ssize_t n = read(fd, chunk, READ_CHUNK);
         if (n < 0 && errno == EINTR)
             continue;
@@ -64,11 +86,11 @@ static bool read_fd(int fd, const char *name, size_t max, struct rd_buf *out,
 bool rd_file_read(const char *path, size_t max, struct rd_buf *out, struct rd_err **reterr)
 {
     RD_CLEANUP(closep) int fd = -1;
-    bool from_stdin = strcmp(path, "-") == 0;
+    bool from_stdin = strcmp(path, "-") == 0, pipe = false;
     RD_AUTOFREE char *name = rd_strdup("standard input");
     if (!from_stdin) {
         rd_str_take(&name, rd_asprintf("file %s", path));
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (fd < 0)
             return rd_fail(reterr, RD_ERR_INPUT, "cannot open %s: %s", name, strerror(errno));
         struct stat st;
@@ -76,10 +98,11 @@ bool rd_file_read(const char *path, size_t max, struct rd_buf *out, struct rd_er
             return rd_fail(reterr, RD_ERR_INPUT, "cannot look at %s: %s", name, strerror(errno));
         if (S_ISDIR(st.st_mode))
             return rd_fail(reterr, RD_ERR_INPUT, "cannot read %s: %s", name, strerror(EISDIR));
+        pipe = S_ISFIFO(st.st_mode);
     }
     size_t before = out->len;
     bool overflow_before = out->overflow;
-    if (read_fd(from_stdin ? STDIN_FILENO : fd, name, max, out, reterr))
+    if (read_fd(from_stdin ? STDIN_FILENO : fd, pipe, name, max, out, reterr))
         return true;
     /* Leave out as it was. */
     out->len = before;

@@ -6,11 +6,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* The kernel may do less than asked, or be interrupted. These stand before libc's in this program:
@@ -240,6 +242,45 @@ static void read_stdin(void **state)
     rd_check_str("stdin", rd_buf_str(&b), "from a pipe");
 }
 
+/* Waiting for a pipe is over at once where nobody is going to write. */
+static bool poll_runs_out;
+
+int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+    if (poll_runs_out)
+        return 0;
+    struct timespec limit = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000L};
+    return (int)syscall(SYS_ppoll, fds, n, timeout_ms < 0 ? NULL : &limit, NULL, 0);
+}
+
+static void read_named_pipe(void **state)
+{
+    RD_AUTOFREE char *path = in(state, "pipe");
+    struct rd_err *err = NULL;
+    RD_AUTOBUF struct rd_buf b = RD_BUF_INIT(100);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    poll_runs_out = true;
+    assert_false(rd_file_read(path, 100, &b, &err));
+    poll_runs_out = false;
+    assert_non_null(strstr(err->message, path));
+    rd_check_err("no writer", &err, RD_ERR_INPUT, "nothing came");
+
+    pid_t writer = fork();
+    if (writer == 0) {
+        int fd = open(path, O_WRONLY);
+        bool ok = write(fd, "first, ", 7) == 7;
+        usleep(20 * 1000); /* the reader finds it empty */
+        ok = ok && write(fd, "second", 6) == 6;
+        _exit(ok ? 0 : 1);
+    }
+    int status;
+    bool ok = rd_file_read(path, 100, &b, &err);
+    assert_int_equal(waitpid(writer, &status, 0), writer);
+    assert_int_equal(status, 0);
+    assert_true(ok);
+    rd_check_str("both parts", rd_buf_str(&b), "first, second");
+}
+
 static void write_replaces(void **state)
 {
     RD_AUTOFREE char *dir = in(state, "w");
@@ -385,6 +426,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(small_pieces, enter, leave),
         cmocka_unit_test_setup_teardown(read_errors, enter, leave),
         cmocka_unit_test_setup_teardown(read_stdin, enter, leave),
+        cmocka_unit_test_setup_teardown(read_named_pipe, enter, leave),
         cmocka_unit_test_setup_teardown(write_replaces, enter, leave),
         cmocka_unit_test_setup_teardown(write_errors, enter, leave),
         cmocka_unit_test_setup_teardown(write_cut_short, enter, leave),
