@@ -96,8 +96,10 @@ static bool merge_document(struct kubeconfig *k, const struct source *from, stru
     const json_t *current = json_object_get(root, "current-context");
     if (current && !json_is_string(current) && !json_is_null(current))
         return refuse(from, "/current-context", reterr, "current-context must be a string");
-    if (json_is_string(current) && json_string_length(current) && !k->current)
+    if (json_is_string(current) && json_string_length(current) && !k->current) {
         k->current = rd_strdup(json_string_value(current));
+        k->current_at = place(from, "/current-context");
+    }
     return true;
 }
 
@@ -146,6 +148,7 @@ static void kubeconfig_clear(struct kubeconfig *k)
     for (size_t i = 0; i < RD_ARRAY_LEN(k->named); i++)
         json_decref(k->named[i]);
     rd_freep(&k->current);
+    rd_freep(&k->current_at);
     rd_freep(&k->files_text);
 }
 
@@ -173,7 +176,8 @@ static bool pick(struct kubeconfig *k, const struct k8s_config_options *o, struc
     if (!want || !json_object_get(contexts, want)) {
         RD_AUTOFREE char *names = names_text(contexts);
         if (want)
-            rd_fail(reterr, RD_ERR_INPUT, "%s: no context \"%s\"", k->files_text, want);
+            rd_fail(reterr, RD_ERR_INPUT, "%s: no context \"%s\"",
+                    o->context ? k->files_text : k->current_at, want);
         else
             rd_fail(reterr, RD_ERR_INPUT, "%s: no current-context", k->files_text);
         rd_err_hint(*reterr, *names ? "Name one with --context; there are: %s." : "It holds no context "

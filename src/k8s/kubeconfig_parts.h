@@ -11,6 +11,7 @@ enum { KUBECONFIG_CLUSTERS, KUBECONFIG_USERS, KUBECONFIG_CONTEXTS, KUBECONFIG_LI
 struct kubeconfig {
     json_t *named[KUBECONFIG_LISTS];
     char *current;    /* current-context; NULL: none */
+    char *current_at; /* "file:line" of it */
     char *files_text; /* for messages */
 };
 
