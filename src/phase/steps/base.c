@@ -6,6 +6,16 @@
 #include "phase/steps/space.h"
 #include "phase/steps/values.h"
 
+/* An empty map of annotations is none to the server, yet would be noted as a field of ours. */
+static json_t *without_empty(json_t *object)
+{
+    json_t *metadata = json_object_get(object, "metadata");
+    json_t *annotations = json_object_get(metadata, "annotations");
+    if (annotations && json_object_size(annotations) == 0)
+        json_object_del(metadata, "annotations");
+    return object;
+}
+
 static bool render_files(struct step_op *s, const char *const *names, bool without_namespace,
                          struct manifest_list *out, struct rd_err **reterr)
 {
@@ -18,7 +28,7 @@ static bool render_files(struct step_op *s, const char *const *names, bool witho
     for (size_t i = 0; ok && i < all.len; i++) {
         if (without_namespace && rd_streq(rd_json_str(all.v[i].json, "kind", NULL), "Namespace"))
             continue;
-        ok = manifest_add(out, json_incref(all.v[i].json), all.v[i].file, all.v[i].line, reterr);
+        ok = manifest_add(out, json_incref(without_empty(all.v[i].json)), all.v[i].file, all.v[i].line, reterr);
     }
     manifest_list_clear(&all);
     template_values_clear(&v);

@@ -1,6 +1,7 @@
 /* Pure judgements of the local steps: addresses, classes, somebody else's KubeRay. */
 #include "base/test.h"
 
+#include "base/alloc.h"
 #include "phase/steps/cluster.h"
 #include "phase/steps/kuberay.h"
 #include "phase/steps/names.h"
@@ -130,6 +131,28 @@ static void scale_is_kept_by_group_name(void **state)
                "\"scaleStrategy\":{\"workersToDelete\":[\"p\"]}},{\"groupName\":\"new\",\"replicas\":3}]}}");
 }
 
+static void a_default_priority_is_written_out(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *want, *live, *got;
+    } rows[] = {
+        {"\"groupName\":\"a\"", "\"groupName\":\"a\",\"priority\":0", "\"groupName\":\"a\",\"priority\":0"},
+        {"\"groupName\":\"a\"", "\"groupName\":\"a\",\"priority\":7", "\"groupName\":\"a\""},
+        {"\"groupName\":\"a\"", "\"groupName\":\"a\"", "\"groupName\":\"a\""},
+        {"\"groupName\":\"a\",\"priority\":3", "\"groupName\":\"a\",\"priority\":0",
+         "\"groupName\":\"a\",\"priority\":3"},
+    };
+    for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
+        RD_AUTOFREE char *w = rd_asprintf("{\"spec\":{\"workerGroupSpecs\":[{%s}]}}", rows[i].want);
+        RD_AUTOFREE char *l = rd_asprintf("{\"spec\":{\"workerGroupSpecs\":[{%s}]}}", rows[i].live);
+        RD_AUTOFREE char *g = rd_asprintf("{\"spec\":{\"workerGroupSpecs\":[{%s}]}}", rows[i].got);
+        RD_AUTOJSON json_t *want = parse(w), *live = parse(l);
+        RD_AUTOJSON json_t *got = ray_keep_scale(want, live);
+        check_json(rows[i].live, got, g);
+    }
+}
+
 static void only_scaling_conflicts_are_forced(void **state)
 {
     (void)state;
@@ -183,6 +206,7 @@ int main(void)
         cmocka_unit_test(finds_operators_that_are_not_ours),
         cmocka_unit_test(old_crds_do_not_fit),
         cmocka_unit_test(scale_is_kept_by_group_name),
+        cmocka_unit_test(a_default_priority_is_written_out),
         cmocka_unit_test(only_scaling_conflicts_are_forced),
         cmocka_unit_test(residue_leaves_defaults_out),
     };

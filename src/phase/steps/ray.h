@@ -18,7 +18,8 @@ void job_watch(struct step_op *s, struct op *parent);
 void ray_open_dashboard(struct step_ctx *ctx, struct ray_dashboard *d);
 /* The wanted RayCluster as one object of the list; refuses what KubeRay would refuse. */
 bool ray_render(struct step_op *s, struct manifest_list *out, struct rd_err **reterr) RD_MUST_CHECK;
-/* The live replicas and scaleStrategy of each group, by name, put into the wanted object. Pure; owned. */
+/* The live replicas and scaleStrategy of each group, by name, put into the wanted object, and a default
+ * that the server filled in. Pure; owned. */
 json_t *ray_keep_scale(const json_t *wanted, const json_t *live);
 /* Field conflicts that the autoscaler's patch explains. Pure. */
 bool ray_conflict_is_scaling(const json_t *conflicts);

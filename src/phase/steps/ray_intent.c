@@ -42,6 +42,16 @@ static const json_t *group_named(const json_t *cluster, const char *name)
     return NULL;
 }
 
+/* KubeRay 1.7 gives each group a priority, 0 unless it says another; older ones do not know the field, so
+ * it is written out only where it lives. Without it the list would never compare as equal. */
+static void keep_default_priority(json_t *group, const json_t *was)
+{
+    json_t *priority = json_object_get(was, "priority");
+    if (json_is_integer(priority) && json_integer_value(priority) == 0 &&
+        !json_object_get(group, "priority"))
+        json_object_set(group, "priority", priority);
+}
+
 json_t *ray_keep_scale(const json_t *wanted, const json_t *live)
 {
     json_t *copy = json_deep_copy(wanted);
@@ -56,6 +66,7 @@ json_t *ray_keep_scale(const json_t *wanted, const json_t *live)
             json_object_set(g, "replicas", replicas);
         if (strategy)
             json_object_set(g, "scaleStrategy", strategy);
+        keep_default_priority(g, was);
     }
     return copy;
 }
