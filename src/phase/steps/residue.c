@@ -52,6 +52,19 @@ static void list(struct residue *r, size_t i, const struct k8s_resource *res)
     k8s_call_start(&r->calls[i], &r->op);
 }
 
+/* Nothing to ask for: no namespace, always a default (see above), or listed already in a version that
+ * the server prefers. Asking anyway brings warnings of deprecated versions, and each object twice. */
+static bool need_not_list(const struct residue *r, const struct k8s_resource *res)
+{
+    if (!res->namespaced || (!*res->group && rd_streq(res->kind, "Endpoints")))
+        return true;
+    for (size_t i = 0; i < r->count; i++)
+        if (rd_streq(r->resources[i]->group, res->group) &&
+            rd_streq(r->resources[i]->plural, res->plural))
+            return true;
+    return false;
+}
+
 static void alloc_calls(struct residue *r, size_t n)
 {
     r->calls = rd_calloc(n + 1, sizeof(*r->calls));
@@ -107,7 +120,7 @@ static void residue_step(struct op *op)
         const struct k8s_resource *const *all = k8s_resources_listable(r->ctx->workload, &n);
         alloc_calls(r, n);
         for (size_t i = 0; i < n; i++)
-            if (all[i]->namespaced)
+            if (!need_not_list(r, all[i]))
                 list(r, r->count++, all[i]);
         if (r->count == 0)
             op_finish(op, NULL);
