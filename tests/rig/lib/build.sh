@@ -7,6 +7,10 @@ go_env=(GOWORK=off GOTOOLCHAIN=local CGO_ENABLED=0 GOFLAGS=-mod=readonly)
 # Exit 3 means "cannot run here": tests print SKIP with the reason above it.
 go_need() {
     local have
+    if ! command -v curl >/dev/null; then
+        say "SKIP: no curl on PATH; the rig asks its servers with it"
+        exit 3
+    fi
     if ! command -v go >/dev/null; then
         say "SKIP: no go on PATH; Go $RIG_GO_MIN or newer builds the rig"
         exit 3
