@@ -58,8 +58,9 @@ static const char *of_request(enum sim_graph g, unsigned i, enum sim_kind k, uns
     case FAULT_STALE:
         if (v == F(UNREACHABLE))
             return "a stale read is an answer";
-        return v == F(FAILED) && !is(k, OBJECTS | K(JOB) | K(FACTS)) ? "its look never says so"
-                                                                     : NULL;
+        if (k == KIND_JOB && v == F(READY))
+            return "its look never says so";
+        return v == F(FAILED) && !is(k, OBJECTS | K(FACTS)) ? "its look never says so" : NULL;
     case FAULT_SLOW:
         return v == F(FAILED) && !r->has_watch && !is(k, OBJECTS | K(JOB) | K(FACTS))
                    ? "no answer of its own says so"
@@ -159,16 +160,17 @@ static bool alone(enum sim_graph g, unsigned i)
 static const char *of_run(enum sim_graph g, unsigned i, unsigned v, enum sim_fault f)
 {
     const struct sim_row *r = graph_row(g, i);
-    if (v != F(FAILED) || !r->look_only || !r->no_last_look || !alone(g, i))
+    if (v != F(FAILED) || !r->no_last_look || !alone(g, i))
         return NULL;
     switch (f) {
-    case FAULT_CANCEL:
     case FAULT_ABORT:
     case FAULT_DISK:
-        return "such an end stops its look before it fails, and its failure ends the run";
+        return "its failure ends the run, and nothing is under way beside it";
+    case FAULT_CANCEL:
+        return r->look_only ? "a cancel stops its look before it fails, and its failure ends the run" : NULL;
     case FAULT_LEASE:
     case FAULT_MIRROR:
-        return "it is looked at before the lock, and its failure ends the run";
+        return r->look_only ? "it is looked at before the lock, and its failure ends the run" : NULL;
     default:
         return NULL;
     }

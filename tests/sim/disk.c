@@ -14,10 +14,12 @@ static char *line_of(const struct sim *s, const struct disk *d, const struct rec
 {
     json_t *record = json_object();
     json_object_set_new(record, "seq", json_integer((json_int_t)d->count + 1));
-    json_object_set_new(record, "type", json_string(record_names[r->record]));
+    json_object_set_new(record, "type", json_string(r->answered ? "answered" : record_names[r->record]));
     if (r->step != PHASE_NO_STEP)
         json_object_set_new(record, "step", json_string(s->ids[r->step]));
-    if (r->record == REC_INTENT_START || r->record == REC_INTENT_UNDO)
+    if (r->asks)
+        json_object_set_new(record, "asks", json_integer(r->asks));
+    if (!r->answered && (r->record == REC_INTENT_START || r->record == REC_INTENT_UNDO))
         json_object_set_new(record, "verb", json_string(phase_verb_name(r->verb)));
     char *line = journal_write_line(record);
     json_decref(record);
@@ -39,10 +41,14 @@ static void read_back(struct sim *s, struct disk *d)
     struct inventory found = {0};
     json_t *records = json_array(), *record;
     size_t n;
+    unsigned open = 0;
     journal_scan(d->bytes, d->len, records, &scan);
     json_array_foreach (records, n, record) {
         const char *id = json_string_value(json_object_get(record, "step"));
         const char *type = json_string_value(json_object_get(record, "type"));
+        unsigned asks = (unsigned)json_integer_value(json_object_get(record, "asks"));
+        if (asks)
+            open = strcmp(type, "answered") == 0 ? 0 : asks;
         for (unsigned i = 0; id && i < s->count; i++)
             for (int r = 0; r < REC_END && strcmp(s->ids[i], id) == 0; r++)
                 if (strcmp(record_names[r], type) == 0)
@@ -55,6 +61,8 @@ static void read_back(struct sim *s, struct disk *d)
                     d->count);
     else if (found.applied != d->inventory.applied || found.settled != d->inventory.settled)
         sim_violate(s, "journal: its records come to another inventory");
+    else if (open != d->open)
+        sim_violate(s, "journal: its records say that job %u is open, not %u", open, d->open);
     json_decref(records);
     d->len = scan.good; /* the torn end is cut off before the first append */
 }
@@ -69,6 +77,13 @@ static void hold(struct sim *s, struct disk *d, const struct record *r)
     d->count++;
     if (r->step == PHASE_NO_STEP)
         return;
+    if (r->answered) {
+        d->answered[r->asks / 64 % RD_ARRAY_LEN(d->answered)] |= (uint64_t)1 << (r->asks % 64);
+        d->open = 0;
+        return;
+    }
+    if (r->asks)
+        d->open = r->asks;
     inventory_note(&d->inventory, r->step, r->record);
     step_set bit = (step_set)1 << r->step;
     bool intent = r->record == REC_INTENT_START || r->record == REC_INTENT_UNDO;
@@ -81,6 +96,8 @@ void disk_wipe(struct disk *d)
     d->count = 0;
     d->len = 0;
     d->intent = 0;
+    d->open = 0;
+    memset(d->answered, 0, sizeof d->answered);
     d->inventory = (struct inventory){0};
 }
 
@@ -90,11 +107,14 @@ void disk_begin(struct sim *s, struct proc *p)
     if (d->real)
         read_back(s, d);
     p->inventory = d->inventory;
+    p->open = d->open;
 }
 
-static void mirror_set(struct sim *s, struct inventory content)
+static void mirror_set(struct sim *s, struct inventory content, unsigned open)
 {
     s->mirror = content;
+    s->mirror_open = open;
+    s->mirror_there = true;
     s->mirror_version++;
 }
 
@@ -120,7 +140,7 @@ void disk_crash(struct sim *s, struct proc *p)
     p->record_count = 0;
     /* The mirror's write may be on its way. */
     if (p->put.live && p->put.lands && p->put.version == s->mirror_version && sim_random(s, 2))
-        mirror_set(s, p->put.content);
+        mirror_set(s, p->put.content, p->put.open);
 }
 
 /* ---- The mirror ---- */
@@ -138,6 +158,7 @@ static void put_start(struct sim *s, struct proc *p)
     p->put = (struct put){.live = true,
                           .number = p->put_asked,
                           .content = p->asked,
+                          .open = p->asked_open,
                           .version = s->mirror_version,
                           .at_ms = s->now_ms + 1 + sim_random(s, 20),
                           .lands = !lost || sim_random(s, 2),
@@ -148,8 +169,11 @@ static void put_start(struct sim *s, struct proc *p)
 static bool mirror_behind(struct sim *s, struct proc *p)
 {
     const struct inventory *was = p->has_asked ? &p->asked : &s->mirror;
-    if (p->inventory.applied != was->applied || p->inventory.settled != was->settled) {
+    unsigned was_open = p->has_asked ? p->asked_open : s->mirror_open;
+    if (p->inventory.applied != was->applied || p->inventory.settled != was->settled ||
+        p->open != was_open) {
         p->asked = p->inventory;
+        p->asked_open = p->open;
         p->has_asked = true;
         p->put_asked++;
         if (!p->put.live)
@@ -182,7 +206,7 @@ static void put_turn(struct sim *s, struct proc *p)
             sim_violate(s, "two writers: the mirror is written by run %u while run %u holds the "
                            "lease",
                         p->id, s->lease_holder);
-        mirror_set(s, put->content); /* after a conflict it is read and written again */
+        mirror_set(s, put->content, put->open); /* after a conflict it is read and written again */
     }
     if (!put->answered) {
         put_start(s, p);
@@ -213,10 +237,24 @@ void mirror_release(struct sim *s, struct proc *p)
         !phase_may_write(&p->phase, s->now_ms))
         return;
     bool remove = s->goal.kind == GOAL_DOWN && p->end.ok;
-    if (remove)
-        mirror_set(s, (struct inventory){0});
-    else if (!p->cancelled)
-        mirror_set(s, p->inventory);
+    if (remove) {
+        mirror_set(s, (struct inventory){0}, 0);
+        s->mirror_there = false;
+    } else if (!p->cancelled) {
+        mirror_set(s, p->inventory, p->open);
+    }
+}
+
+/* The mirror had an intent before anything was sent; only its answer may be known here alone. */
+void mirror_read(struct sim *s, struct proc *p)
+{
+    unsigned open = s->mirror_open;
+    const struct disk *d = proc_disk(s, p);
+    inventory_merge(&p->inventory, &s->mirror);
+    if (!s->mirror_there)
+        return;
+    bool judged = d->answered[open / 64 % RD_ARRAY_LEN(d->answered)] >> (open % 64) & 1;
+    p->open = judged ? 0 : open;
 }
 
 /* ---- Writing ---- */
@@ -235,7 +273,9 @@ void disk_write(struct sim *s, struct proc *p, const struct phase_command *c)
     if (of_step)
         inventory_note(&p->inventory, c->step, c->record);
     struct record *r = &p->records[(p->record_first + p->record_count) % RECORDS_MAX];
+    bool asks = c->record == REC_INTENT_START && s->kinds[c->step] == KIND_JOB;
     *r = (struct record){.seq = c->seq,
+                         .asks = asks ? p->asks : 0,
                          .at_ms = s->now_ms + 1 + sim_random(s, 5),
                          .step = c->step,
                          .record = c->record,
@@ -256,6 +296,30 @@ void disk_write(struct sim *s, struct proc *p, const struct phase_command *c)
     p->record_count++;
 }
 
+/* Written like any record; for the mirror nobody waits. */
+void disk_answered(struct sim *s, struct proc *p, unsigned step)
+{
+    unsigned open = p->open;
+    if (!open || p->record_count == RECORDS_MAX)
+        return;
+    p->open = 0;
+    struct record *r = &p->records[(p->record_first + p->record_count) % RECORDS_MAX];
+    *r = (struct record){.at_ms = s->now_ms + 1 + sim_random(s, 5),
+                         .step = step,
+                         .record = REC_DONE,
+                         .answered = true,
+                         .asks = open};
+    if (p->record_count) {
+        const struct record *ahead =
+            &p->records[(p->record_first + p->record_count - 1) % RECORDS_MAX];
+        if (r->at_ms <= ahead->at_ms)
+            r->at_ms = ahead->at_ms + 1;
+    }
+    p->record_count++;
+    if (mirrors(p))
+        (void)mirror_behind(s, p);
+}
+
 static void synced(struct sim *s, struct proc *p)
 {
     struct record r = p->records[p->record_first];
@@ -268,6 +332,10 @@ static void synced(struct sim *s, struct proc *p)
         return;
     }
     hold(s, proc_disk(s, p), &r);
+    if (r.answered)
+        return; /* nobody waits for it */
+    if (r.asks)
+        p->open = r.asks;
     bool intent = r.record == REC_INTENT_START || r.record == REC_INTENT_UNDO;
     if (intent && mirrors(p) && mirror_behind(s, p)) {
         if (p->waiting_count == RECORDS_MAX) {

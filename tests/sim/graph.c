@@ -157,6 +157,7 @@ static void any_graph(struct sim *s)
     s->defs[0].look_only = true;
     s->kinds[0] = KIND_FACTS;
     s->defs[last].every_run = s->defs[last].no_last_look = true;
+    s->has_watch[last] = true;
     s->kinds[last] = KIND_JOB;
     s->startable = (((step_set)1 << s->count) - 1) & ~(step_set)1;
     s->undoable = s->startable & ~((step_set)1 << last);

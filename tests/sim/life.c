@@ -178,7 +178,8 @@ static void make_world(struct sim *s)
     s->lease_ms = leases[sim_random(s, 3)];
     s->leftovers_come = sim_random(s, 2);
     s->mirror = (struct inventory){0};
-    s->mirror_version = 0;
+    s->mirror_version = s->mirror_open = 0;
+    s->mirror_there = false;
     bool real = sim_random(s, 8) == 0;
     for (unsigned n = 0; n < SIM_PROCS; n++) {
         disk_wipe(&s->disks[n]);
@@ -293,6 +294,13 @@ static bool asks_for_help(const struct proc *p)
            !rd_err_transient(p->end.exit_kind) && p->end.exit_kind != RD_ERR_LOCKED;
 }
 
+/* Did the run adopt the job of one that died, and hear that it had failed? */
+static bool failed_of_another(const struct sim *s, const struct proc *p)
+{
+    return !s->violation[0] && p->ended && !p->end.ok && p->end.exit_kind == RD_ERR_JOB &&
+           p->end.step != PHASE_NO_STEP && s->things[p->end.step].by != p->id;
+}
+
 /* With `leave_half`: what faults left is left, and the next goal begins there. */
 static void run_goal(struct sim *s, enum phase_goal_kind kind, step_set want, step_set may_start,
                      bool needs_lock, bool leave_half)
@@ -330,6 +338,11 @@ static void run_goal(struct sim *s, enum phase_goal_kind kind, step_set want, st
     s->tally->goals++;
     proc_begin(s, &s->procs[0], &s->goal, needs_lock);
     play(s);
+    if (failed_of_another(s, &s->procs[0])) { /* that is told; the next run asks for a job of its own */
+        s->now_ms += 1000;
+        proc_begin(s, &s->procs[0], &s->goal, needs_lock);
+        play(s);
+    }
     if (!s->violation[0])
         must_have_ended_well(s, &s->procs[0]);
 }

@@ -42,13 +42,19 @@ static enum sim_fault draw(struct sim *s, const struct proc *p, unsigned step, e
     return FAULT_NONE;
 }
 
+/* What the thing has met; another's job is not the one that is asked for. */
+static fault_set met_by(const struct sim *s, const struct proc *p, unsigned i)
+{
+    return s->kinds[i] == KIND_JOB && s->things[i].by != p->asks ? 0 : s->things[i].met;
+}
+
 static void send(struct sim *s, struct proc *p, unsigned i)
 {
     struct flight *f = &p->ops[i];
     f->send_ms = SIM_FAR;
     f->attempt++;
     f->acted = f->twice = false;
-    f->thing_met = s->things[i].met;
+    f->thing_met = met_by(s, p, i);
     f->answer = ANSWER_OK;
     f->fault = draw(s, p, i, f->verb);
     if (sim_fault_class[f->fault] != 'S') /* a stream's counts once it strikes */
@@ -159,7 +165,7 @@ static void finish(struct sim *s, struct proc *p, unsigned i, struct phase_verdi
     struct thing *t = &s->things[i];
     enum phase_verb verb = f->polled ? VERB_WATCH : f->verb;
     f->live = false;
-    count_cells(s, p, i, v.found, f->met | (answered ? f->thing_met : t->met));
+    count_cells(s, p, i, v.found, f->met | (answered ? f->thing_met : met_by(s, p, i)));
     if ((v.found == FOUND_READY && !v.drifted && !t->trouble && t->ours) ||
         (v.found == FOUND_ABSENT && verb == VERB_LOOK && t->state == THING_NONE))
         t->met = 0;
@@ -172,6 +178,11 @@ static void finish(struct sim *s, struct proc *p, unsigned i, struct phase_verdi
     e.u.verdict.run_id = f->run_id;
     e.u.verdict.verdict = v;
     rules_verdict(s, p, i, verb, &v);
+    if (s->kinds[i] == KIND_JOB && verb == VERB_WATCH && v.ours &&
+        (v.found == FOUND_READY || v.found == FOUND_FAILED)) {
+        t->judged |= t->by == p->open;
+        disk_answered(s, p, i);
+    }
     proc_ambush(s, p, i, v.found);
     aim_found(s, p, i, v.found);
     proc_deliver(s, p, &e);
@@ -185,7 +196,7 @@ static void leave_behind(struct sim *s, const struct proc *p, unsigned i)
         return;
     for (unsigned n = 0; n < LATE_MAX; n++)
         if (!s->late[n].live) {
-            s->late[n] = (struct late){true, i, p->id, f->verb, f->act_ms, f->version, f->born};
+            s->late[n] = (struct late){true, i, p->asks, f->verb, f->act_ms, f->version, f->born};
             return;
         }
 }
@@ -195,7 +206,7 @@ static void leave_behind(struct sim *s, const struct proc *p, unsigned i)
 static void watch_sees(struct sim *s, struct proc *p, unsigned i)
 {
     struct flight *f = &p->ops[i];
-    struct phase_verdict v = world_look(s, i, false, s->goal.kind == GOAL_UP);
+    struct phase_verdict v = world_look(s, i, p->asks, false, s->goal.kind == GOAL_UP);
     struct thing *t = &s->things[i];
     uint64_t next = world_next_ms(s, i);
     const struct thing *home = s->home[i] >= 0 ? &s->things[s->home[i]] : NULL;
@@ -230,7 +241,7 @@ static void change(struct sim *s, struct proc *p, unsigned i)
     struct flight *f = &p->ops[i];
     struct phase_verdict v;
     rules_change(s, p, i, f->verb);
-    enum sim_answer a = f->verb == VERB_START ? world_start(s, i, p->id, f->version, &v)
+    enum sim_answer a = f->verb == VERB_START ? world_start(s, i, p->asks, f->version, &v)
                                               : world_undo(s, i, f->born, &v);
     if (f->twice || f->answer != ANSWER_OK)
         return; /* the first delivery is answered; 500 says nothing of what was done */
@@ -246,7 +257,7 @@ static void act(struct sim *s, struct proc *p, unsigned i)
     if (f->verb == VERB_WATCH) {
         watch_sees(s, p, i);
         f->acted = true;
-        f->thing_met = s->things[i].met;
+        f->thing_met = met_by(s, p, i);
         return;
     }
     if (sim_mutates(f->verb)) {
@@ -254,7 +265,13 @@ static void act(struct sim *s, struct proc *p, unsigned i)
         if (f->fault == FAULT_DUPLICATE && !f->twice)
             again_ms = s->now_ms + 1 + sim_random(s, 10);
     } else {
-        f->verdict = world_look(s, i, f->fault == FAULT_STALE, s->goal.kind == GOAL_UP);
+        if (s->kinds[i] == KIND_JOB && f->verb == VERB_LOOK) /* its own, or what a dead run asked for */
+            p->asks = p->open ? p->open : p->id;
+        f->verdict = world_look(s, i, p->asks, f->fault == FAULT_STALE, s->goal.kind == GOAL_UP);
+        bool judged = f->verdict.found == FOUND_READY || f->verdict.found == FOUND_FAILED;
+        if (s->kinds[i] == KIND_JOB && f->verdict.ours && judged) /* that is for WATCH to say */
+            f->verdict = (struct phase_verdict){
+                .found = FOUND_PENDING, .kind = RD_ERR_TRANSIENT, .ours = true};
         if (f->verdict.found == FOUND_UNREACHABLE)
             f->met &= ~FAULT_BIT(FAULT_STALE); /* nobody was there to read from */
         p->looked_version[i] = s->things[i].version;
@@ -262,7 +279,7 @@ static void act(struct sim *s, struct proc *p, unsigned i)
     }
     f->acted = true;
     if (!f->twice && f->answer != ANSWER_500)
-        f->thing_met = s->things[i].met;
+        f->thing_met = met_by(s, p, i);
     if (again_ms != SIM_FAR) {
         f->act_ms = again_ms;
         f->twice = true;

@@ -15,7 +15,7 @@ static void tell_lock(struct sim *s, struct proc *p, uint64_t until_ms)
     struct phase_event e = {.type = EV_LOCK};
     e.u.lock.until_ms = until_ms;
     if (until_ms && !p->has_lock) /* what another machine applied is ours too */
-        inventory_merge(&p->inventory, &s->mirror);
+        mirror_read(s, p);
     p->has_lock = until_ms != 0;
     p->until_ms = until_ms;
     if (!until_ms) {
@@ -173,6 +173,8 @@ void proc_deliver(struct sim *s, struct proc *p, struct phase_event *e)
     sim_hash(s, s->now_ms << 8 | e->type);
     struct phase_commands *out = &s->out;
     phase_step(&p->phase, e, out);
+    p->wake_ms = phase_wake_ms(&p->phase);
+    p->stepped = true;
     for (unsigned n = 0; n < out->len && !s->violation[0]; n++) {
         command(s, p, &out->v[n]);
         if (p->crash_after && --p->crash_after == 0) {
@@ -224,6 +226,7 @@ void proc_begin(struct sim *s, struct proc *p, const struct phase_goal *goal, bo
     sim_tell(s, "run %u: begins, %s", p->id, goal->kind == GOAL_UP ? "up" : "down");
     s->tally->runs++;
     phase_init(&p->phase, s->defs, s->count);
+    p->wake_ms = SIM_FAR;
     struct phase_event e = {.type = EV_START};
     e.u.start.goal = *goal;
     e.u.start.seed = sim_random(s, 1u << 30);
@@ -244,7 +247,7 @@ uint64_t proc_next_ms(const struct sim *s, const struct proc *p)
     uint64_t next = SIM_FAR;
     if (!p->alive)
         return SIM_FAR;
-    sooner(&next, phase_wake_ms(&p->phase));
+    sooner(&next, p->wake_ms);
     sooner(&next, p->cancel_at_ms);
     sooner(&next, p->abort_at_ms);
     sooner(&next, p->freeze_at_ms);
@@ -333,8 +336,10 @@ void proc_turn(struct sim *s, struct proc *p)
         lease_turn(s, p);
     if (p->alive)
         net_turn(s, p);
-    if (p->alive && phase_wake_ms(&p->phase) <= s->now_ms)
+    if (p->alive && p->wake_ms <= s->now_ms)
         proc_deliver(s, p, &(struct phase_event){.type = EV_TICK});
     lease_waived(s, p);
-    lease_wanted(s, p);
+    if (p->stepped)
+        lease_wanted(s, p);
+    p->stepped = false;
 }

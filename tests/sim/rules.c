@@ -139,7 +139,7 @@ void rules_change(struct sim *s, const struct proc *p, unsigned step, enum phase
 
 void rules_after(struct sim *s, struct proc *p)
 {
-    uint64_t wake = phase_wake_ms(&p->phase);
+    uint64_t wake = p->wake_ms;
     if (!p->ended && p->alive && wake <= s->now_ms)
         sim_violate(s, "wake: wants to be woken at %llu, now is %llu", (unsigned long long)wake,
                     (unsigned long long)s->now_ms);

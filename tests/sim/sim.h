@@ -153,7 +153,8 @@ struct thing {
     uint64_t at_ms;      /* MAKING, GOING: when that ends */
     uint64_t changed_ms;
     unsigned version, born;
-    unsigned by;         /* JOB: whose */
+    unsigned by;         /* JOB: the id it was submitted under */
+    bool judged;         /* JOB: a run has heard its end */
     unsigned copies;     /* alive; more than one is a duplicate */
     fault_set met;       /* faults of class W since it was last well */
 };
@@ -179,6 +180,8 @@ struct record { /* on its way to the disk */
     enum phase_record record;
     enum phase_verb verb;
     bool fails;
+    bool answered;  /* not a record of the core: what was asked for has been judged */
+    unsigned asks;  /* JOB: the submission's id */
 };
 #define RECORDS_MAX 64
 
@@ -187,6 +190,8 @@ struct disk { /* of one machine; outlives its runs */
     step_set intent;              /* no later record answers them */
     enum phase_verb intent_verb[SIM_STEPS_MAX];
     unsigned count;               /* records */
+    unsigned open;                /* JOB: what was asked for and not judged yet; 0: nothing */
+    uint64_t answered[8];         /* JOB: ids that were judged, a bit each */
     bool real;                    /* holds the lines themselves */
     char *bytes;
     size_t len, room;
@@ -197,6 +202,7 @@ struct put { /* the mirror's next content */
     unsigned number;
     uint64_t at_ms;
     struct inventory content;
+    unsigned open;
     unsigned version; /* precondition: as the mirror was when it was sent */
     bool lands, answered;
 };
@@ -216,6 +222,8 @@ struct proc {
     /* inventory and mirror, as in the hall */
     struct inventory inventory, asked;
     bool has_asked;
+    unsigned open, asked_open; /* JOB: as on the disk, and as the mirror was asked to have it */
+    unsigned asks;             /* JOB: what a START would ask for, by the last LOOK */
     unsigned put_asked, put_done;
     struct put put;
     struct {
@@ -238,6 +246,8 @@ struct proc {
     uint64_t cancelled_ms, begun_ms;
     struct phase_command end;
     bool ended, aborted;
+    uint64_t wake_ms;      /* phase_wake_ms, which changes with events alone */
+    bool stepped;          /* an event came since lease_wanted() */
     unsigned looked_version[SIM_STEPS_MAX], looked_born[SIM_STEPS_MAX];
 };
 
@@ -292,6 +302,8 @@ struct sim {
     struct thing things[SIM_STEPS_MAX], first[SIM_STEPS_MAX];
     bool leftovers_come;
     struct inventory mirror;
+    bool mirror_there;
+    unsigned mirror_open;
     unsigned mirror_version;
     unsigned lease_holder;  /* proc id; 0: free */
     uint64_t lease_until_ms, lease_ms;
@@ -333,8 +345,9 @@ const struct sim_row *graph_row(enum sim_graph g, unsigned i);
 /* ---- world.c ---- */
 void world_settle(struct sim *s);                       /* lets time do its work */
 void world_heal(struct sim *s);                         /* what is still wrong passes */
-struct phase_verdict world_look(struct sim *s, unsigned step, bool stale, bool up);
-/* Effects of requests; *ret is what a good reply would say. `by`: proc id. */
+/* `asks`: the submission that a LOOK or WATCH at a job asks for. */
+struct phase_verdict world_look(struct sim *s, unsigned step, unsigned asks, bool stale, bool up);
+/* Effects of requests; *ret is what a good reply would say. `by`: of a job, the id it is submitted under. */
 enum sim_answer world_start(struct sim *s, unsigned step, unsigned by, unsigned version,
                             struct phase_verdict *ret);
 enum sim_answer world_undo(struct sim *s, unsigned step, unsigned born, struct phase_verdict *ret);
@@ -378,6 +391,8 @@ void disk_crash(struct sim *s, struct proc *p);
 void disk_wipe(struct disk *d);
 uint64_t disk_next_ms(const struct proc *p);
 void mirror_release(struct sim *s, struct proc *p);
+void mirror_read(struct sim *s, struct proc *p); /* with the lock: what other machines applied and asked for */
+void disk_answered(struct sim *s, struct proc *p, unsigned step); /* the job was judged */
 
 /* ---- proc.c ---- */
 struct disk *proc_disk(struct sim *s, const struct proc *p);

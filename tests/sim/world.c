@@ -187,7 +187,7 @@ static bool look_resource(const struct sim *s, unsigned i, bool up, struct phase
     return false;
 }
 
-struct phase_verdict world_look(struct sim *s, unsigned i, bool stale, bool up)
+struct phase_verdict world_look(struct sim *s, unsigned i, unsigned asks, bool stale, bool up)
 {
     struct thing *t = &s->things[i];
     enum thing_state state = t->state;
@@ -207,6 +207,8 @@ struct phase_verdict world_look(struct sim *s, unsigned i, bool stale, bool up)
     if (stale && t->changed_ms + 2000 > s->now_ms && t->state == THING_UP &&
         t->before == THING_MAKING)
         state = THING_MAKING;
+    if (s->kinds[i] == KIND_JOB && (t->by != asks || t->state == THING_NONE))
+        return seen(FOUND_ABSENT);
     struct phase_verdict v;
     if (look_resource(s, i, up, &v))
         return v;
@@ -305,15 +307,15 @@ static void overtake(struct sim *s, unsigned i, unsigned version)
 static enum sim_answer start_job(struct sim *s, unsigned i, unsigned by)
 {
     struct thing *t = &s->things[i];
-    if (t->state == THING_MAKING && t->by == by)
-        return ANSWER_EXISTS; /* the submission's id is the run's */
-    if (t->state == THING_MAKING) {
+    if (t->state != THING_NONE && t->by == by)
+        return ANSWER_EXISTS;
+    if (t->state != THING_NONE && !t->judged) {
         t->copies++;
         s->tally->duplicates++;
-        sim_violate(s, "duplicate: run %u starts %s while that of run %u is under way", by,
-                    s->ids[i], t->by);
+        sim_violate(s, "duplicate: job %u is submitted, and of job %u nobody has heard the end", by, t->by);
         return ANSWER_OK;
     }
+    t->judged = false;
     t->by = by;
     t->copies = 0;
     t->met = 0;
