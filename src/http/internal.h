@@ -17,6 +17,7 @@ struct http_client {
     uint64_t timer_at_ms;   /* when curl wants to be called; RD_NEVER: not */
     unsigned in_flight;
     size_t handles; /* requests that run or hold a handle */
+    bool lost;      /* the last transfer ended without an answer */
 };
 
 /* ---- client.c ---- */

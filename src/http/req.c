@@ -251,6 +251,7 @@ static bool too_slow(struct http_req *r)
 
 static void completed(struct http_req *r)
 {
+    r->client->lost = r->result != CURLE_OK;
     if (r->over) {
         end(r, fail_curl(r, CURLE_WRITE_ERROR));
     } else if (r->result == CURLE_COULDNT_RESOLVE_HOST) {

@@ -285,7 +285,10 @@ CURL *setup_easy(struct http_req *r, struct rd_err **reterr)
     bool http1 = r->http1 || r->connect_only || c->o.http1_only;
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
                      (long)(http1 ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
-    curl_easy_setopt(e, CURLOPT_PIPEWAIT, http1 || r->fresh ? 0L : 1L);
+    /* A connection that broke while its first request was being sent stays in curl's cache, of a server of
+     * which it does not know whether it speaks HTTP/2: whoever waits to share it waits for ever. */
+    bool shares = !http1 && !r->fresh && !c->lost;
+    curl_easy_setopt(e, CURLOPT_PIPEWAIT, shares ? 1L : 0L);
     curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, r->fresh || r->connect_only ? 1L : 0L);
     curl_easy_setopt(e, CURLOPT_CONNECT_ONLY, r->connect_only ? 1L : 0L);
     setup_tls(e, &c->o.tls);

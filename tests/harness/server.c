@@ -31,7 +31,7 @@ struct server {
     size_t peers_len;
     char *client_name, *asked_name;
     unsigned open_requests, peak;
-    atomic_uint requests;
+    atomic_uint requests, left;
     atomic_bool stopping;
 };
 
@@ -268,6 +268,7 @@ static void *run_peer(void *arg)
     p->ssl = NULL;
     ERR_clear_error();
     close_fd(p);
+    atomic_fetch_add(&p->server->left, 1);
     return NULL;
 }
 
@@ -355,6 +356,11 @@ unsigned server_connections(struct server *s)
     unsigned n = (unsigned)s->peers_len;
     pthread_mutex_unlock(&s->lock);
     return n;
+}
+
+unsigned server_connections_over(struct server *s)
+{
+    return atomic_load(&s->left);
 }
 
 unsigned server_requests(struct server *s)

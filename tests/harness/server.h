@@ -20,6 +20,7 @@ void server_free(struct server *s);
 unsigned server_port(const struct server *s);
 char *server_url(const struct server *s, const char *path); /* owned; https with an identity */
 unsigned server_connections(struct server *s);              /* accepted so far */
+unsigned server_connections_over(struct server *s);         /* of them, read to their end */
 unsigned server_requests(struct server *s);                 /* read so far, over all connections */
 unsigned server_requests_peak(struct server *s); /* most that were unanswered at one time */
 /* The client certificate's common name of the newest connection that sent one, or "". Owned. */
