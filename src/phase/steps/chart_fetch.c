@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/encode.h"
 #include "base/file.h"
+#include "manifest/url.h"
 #include "phase/steps/crds_seen.h"
 
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #define CHART_NAME "kuberay-operator"
 #define ARCHIVE_MAX ((size_t)32 << 20)
+#define HOPS_MAX 5
 
 enum { ST_BEGIN, ST_INDEX, ST_ARCHIVE };
 
@@ -197,14 +199,38 @@ static bool begin(struct chart_fetch *f, struct rd_err **reterr)
     return true;
 }
 
+/* Goes where an answer of 3xx points. Messages keep naming the first address: the later ones are signed
+ * for a few minutes, and what is signed is nobody else's. */
+static bool follow(struct chart_fetch *f, struct rd_err **reterr)
+{
+    const char *from = f->at ? f->at : f->url;
+    if (!f->call.req.location)
+        return rd_fail(reterr, RD_ERR_FAILED, "the answer has status %ld and names no other place",
+                       f->call.req.status);
+    if (++f->hops > HOPS_MAX)
+        return rd_fail(reterr, RD_ERR_FAILED, "more than %d redirects", HOPS_MAX);
+    RD_AUTOFREE char *to = url_resolve(from, f->call.req.location);
+    struct rd_err *why RD_AUTOERR = NULL;
+    if (!to || !http_url_check(to, &why))
+        return rd_fail(reterr, RD_ERR_FAILED, "the redirect leads to no http or https address");
+    if (rd_starts_with(from, "https://") && !rd_starts_with(to, "https://"))
+        return rd_fail(reterr, RD_ERR_FAILED, "the redirect leads from https to http");
+    rd_str_dup(&f->at, to);
+    get(f, to, ARCHIVE_MAX);
+    return true;
+}
+
 static bool read_index(struct chart_fetch *f, struct rd_err **reterr)
 {
     const struct config *c = f->ctx->config;
     char *url = NULL;
-    if (!chart_index_find(rd_buf_str(&f->call.req.resp), f->call.req.resp.len, f->url, CHART_NAME,
-                          c->kuberay.version, &url, &f->digest, reterr))
+    if (!chart_index_find(rd_buf_str(&f->call.req.resp), f->call.req.resp.len,
+                          f->at ? f->at : f->url, CHART_NAME, c->kuberay.version, &url, &f->digest,
+                          reterr))
         return false;
     rd_str_take(&f->url, url);
+    rd_freep(&f->at);
+    f->hops = 0;
     return true;
 }
 
@@ -233,6 +259,8 @@ static void fetch_step(struct op *op)
         return;
     }
     err = op_take_err(&f->call.op);
+    if (!err && f->call.req.status >= 300 && follow(f, &err))
+        return;
     if (err && f->state == ST_INDEX && read_remembered(f)) {
         rd_err_free(err);
         op_finish(op, NULL);
@@ -251,7 +279,8 @@ static void fetch_step(struct op *op)
             op_finish(op, err);
             return;
         }
-        if (f->digest && !check_remembered(f, f->digest, &err)) {
+        /* A pinned digest stands over the one that was seen first. */
+        if (f->digest && !f->ctx->config->kuberay.sha256 && !check_remembered(f, f->digest, &err)) {
             op_finish(op, err);
             return;
         }
@@ -282,6 +311,7 @@ void chart_fetch_clear(struct chart_fetch *f)
         http_client_free(f->http);
     chart_clear(&f->chart);
     rd_freep(&f->url);
+    rd_freep(&f->at);
     rd_freep(&f->digest);
     rd_freep(&f->note);
     f->http = NULL;

@@ -1,5 +1,6 @@
 /* Brings the KubeRay chart archive: from a file, from an archive's URL, or by a repository's index,
- * checked against the pinned digest or the index's. A fetched archive is kept in the state folder by
+ * checked against the pinned digest or the index's. Redirects are followed: the official index names
+ * release assets of GitHub, which are kept elsewhere. A fetched archive is kept in the state folder by
  * its digest; the digest seen first for a version is remembered, and another one later is refused. */
 #ifndef RD_PHASE_STEPS_CHART_FETCH_H
 #define RD_PHASE_STEPS_CHART_FETCH_H
@@ -19,6 +20,8 @@ struct chart_fetch {
     struct http_client *http;
     struct http_call call;
     char *url, *digest;
+    char *at;              /* owned; where a redirect led; NULL: url itself */
+    unsigned hops;
     int state;
 };
 void chart_fetch_start(struct chart_fetch *f, struct op *parent, struct step_ctx *ctx);
