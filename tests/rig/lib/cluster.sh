@@ -262,7 +262,8 @@ rig_clear() {
 procs_down() {
     local i
     for ((i = ${#rig_procs[@]} - 1; i >= 0; i--)); do
-        proc_stop "${rig_procs[i]}"
+        # What watches the API server would hold its end up, and its store goes next.
+        proc_stop "${rig_procs[i]}" "$([ "${rig_procs[i]}" = kube-apiserver ] && echo 5 || echo 15)"
     done
 }
 
