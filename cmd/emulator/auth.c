@@ -86,6 +86,13 @@ json_t *emu_jwt_verify(const struct emu *e, const char *jwt, const char **ret_wh
     return NULL;
 }
 
+unsigned emu_auth_life_s(const struct emu *e, unsigned most)
+{
+    const char *set = emu_setting(e, "token-life");
+    unsigned long life = set == NULL ? most : strtoul(set, NULL, 10);
+    return life > most ? most : life < 2 ? 2 : (unsigned)life;
+}
+
 char *emu_auth_token_new(struct emu *e, const char *principal, unsigned lifetime_s)
 {
     char hex[97];
@@ -134,6 +141,25 @@ static bool write_json(struct emu *e, const char *name, json_t *take, struct rd_
     return rd_file_write_atomic(path, text, strlen(text), 0600, reterr);
 }
 
+static bool write_subject(struct emu *e, struct rd_err **reterr)
+{
+    char hex[65];
+    emu_rand_hex(e, hex, 64);
+    RD_AUTOFREE char *path = rd_path_join(e->dir, "subject-token");
+    rd_str_take(&e->auth->subject_token, rd_asprintf("oidc-%s", hex));
+    return rd_file_write_atomic(path, e->auth->subject_token, strlen(e->auth->subject_token), 0600,
+                                reterr);
+}
+
+void emu_auth_subject_new(struct emu *e)
+{
+    struct rd_err *err = NULL;
+    if (!write_subject(e, &err)) {
+        fprintf(stderr, "raydeploy-emulator: %s\n", err->message);
+        rd_err_free(err);
+    }
+}
+
 static bool write_files(struct emu *e, const char *pem, struct rd_err **reterr)
 {
     struct emu_auth *a = e->auth;
@@ -149,7 +175,7 @@ static bool write_files(struct emu *e, const char *pem, struct rd_err **reterr)
     json_t *user = rd_json_pack("{s:s, s:s, s:s, s:s}", "type", "authorized_user", "client_id",
                                 "emulator.apps.googleusercontent.com", "client_secret",
                                 a->client_secret, "refresh_token", a->refresh_token);
-    if (!rd_file_write_atomic(subject, a->subject_token, strlen(a->subject_token), 0600, reterr) ||
+    if (!write_subject(e, reterr) ||
         !write_json(e, "key.json",
                     rd_json_pack(
                         "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "type", "service_account",
@@ -189,8 +215,6 @@ bool emu_auth_start(struct emu *e, struct rd_err **reterr)
     a->refresh_token = rd_asprintf("1//emu-%s", hex);
     emu_rand_hex(e, hex, 24);
     a->client_secret = rd_asprintf("GOCSPX-%s", hex);
-    emu_rand_hex(e, hex, 64);
-    a->subject_token = rd_asprintf("oidc-%s", hex);
     RD_AUTOFREE char *pem = emu_rsa_key_new(&a->key);
     return write_files(e, pem, reterr) && emu_auth_listen(e, reterr);
 }

@@ -15,6 +15,10 @@ void emu_auth_free(struct emu_auth *a);
  * token, also set as req->caller; borrowed. NULL: *ret_why says what is wrong with it, as a reason
  * of google/api/error_reason.proto. Works for the Kubernetes API servers as well. */
 const char *emu_auth_caller(struct emu_req *req, const char **ret_why);
+/* What the setting token-life says, at most `most`. */
+unsigned emu_auth_life_s(const struct emu *e, unsigned most);
+/* Another subject token takes the place of the one in DIR/subject-token. */
+void emu_auth_subject_new(struct emu *e);
 /* A fresh access token for a principal, valid lifetime_s; owned. */
 char *emu_auth_token_new(struct emu *e, const char *principal, unsigned lifetime_s);
 const char *emu_auth_deployer(const struct emu *e); /* "deployer@PROJECT.iam..." */

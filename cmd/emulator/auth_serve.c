@@ -27,8 +27,9 @@ static char *form_value(const struct emu_req *req, const char *key)
 
 static json_t *token_answer(struct emu *e, const char *principal)
 {
-    RD_AUTOFREE char *token = emu_auth_token_new(e, principal, TOKEN_LIFETIME_S + 1);
-    return rd_json_pack("{s:s, s:i, s:s}", "access_token", token, "expires_in", TOKEN_LIFETIME_S,
+    unsigned life = emu_auth_life_s(e, TOKEN_LIFETIME_S + 1);
+    RD_AUTOFREE char *token = emu_auth_token_new(e, principal, life);
+    return rd_json_pack("{s:s, s:i, s:s}", "access_token", token, "expires_in", (int)life - 1,
                         "token_type", "Bearer");
 }
 
@@ -150,6 +151,8 @@ static void on_sts(struct emu_req *req, void *arg)
         json_t *answer = token_answer(e, principal);
         json_object_set_new(answer, "issued_token_type",
                             json_string("urn:ietf:params:oauth:token-type:access_token"));
+        if (emu_setting(e, "subject-once") != NULL)
+            emu_auth_subject_new(e);
         emu_reply_json(req, 200, answer);
     }
 }

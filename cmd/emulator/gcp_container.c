@@ -22,6 +22,7 @@ enum {
     POOL_EMPTY_MS = 60 * 1000,
     POOL_STOCKOUT_MS = 600 * 1000,
     POOL_DELETE_MS = 120 * 1000,
+    POOL_RETRY_MS = 60 * 1000,
     SCALE_MS = 90 * 1000,
 };
 
@@ -569,6 +570,63 @@ static bool out_of_stock(struct emu *e, const json_t *pool)
            (machine != NULL && emu_setting_has(e, "stockout", machine));
 }
 
+/* Machines that come later: the autoscaler's, and those of a pool that found none at first. */
+struct growth {
+    struct rd_list node;
+    struct emu *emu;
+    struct emu_timer timer;
+    char *cluster, *pool;
+    long count;
+};
+
+static void growth_free(struct growth *g)
+{
+    rd_list_remove(&g->node);
+    emu_timer_stop(&g->timer);
+    free(g->cluster);
+    free(g->pool);
+    free(g);
+}
+
+void emu_gke_clear(struct emu *e)
+{
+    while (!rd_list_empty(&e->growths))
+        growth_free(container_of(e->growths.next, struct growth, node));
+}
+
+/* The group of a pool in status ERROR goes on asking for its machines. */
+static void on_grown(struct emu_timer *t)
+{
+    struct growth *g = container_of(t, struct growth, timer);
+    json_t *cluster = emu_store_get(&g->emu->store, GKE_CLUSTERS, g->cluster);
+    json_t *pool = cluster == NULL ? NULL : gke_pool_find(cluster, g->pool);
+    bool at_fault = rd_streq(rd_json_str(pool, "status", NULL), "ERROR");
+    if (pool != NULL && rd_streq(rd_json_str(cluster, "status", NULL), "RUNNING")) {
+        if (at_fault && out_of_stock(g->emu, pool)) {
+            emu_timer_start(&g->emu->clock, &g->timer, POOL_RETRY_MS, on_grown);
+            return;
+        }
+        if (at_fault) {
+            json_object_set_new(pool, "status", json_string("RUNNING"));
+            json_object_del(pool, "statusMessage");
+        }
+        gke_set_nodes(g->emu, g->cluster, cluster, pool, g->count);
+        nodes_changed(g->emu, g->cluster);
+    }
+    growth_free(g);
+}
+
+static void grow_later(struct emu *e, const char *cluster, const char *pool, long count,
+                       uint64_t delay_ms)
+{
+    struct growth *g = rd_calloc(1, sizeof(*g));
+    *g = (struct growth){
+        .emu = e, .cluster = rd_strdup(cluster), .pool = rd_strdup(pool), .count = count};
+    rd_list_init(&g->node);
+    rd_list_append(&e->growths, &g->node);
+    emu_timer_start(&e->clock, &g->timer, delay_ms, on_grown);
+}
+
 static void pool_created(struct gcp_op *op)
 {
     struct emu *e = op->emu;
@@ -584,10 +642,13 @@ static void pool_created(struct gcp_op *op)
                     strrchr(op->target, '/') + 1,
                     json_string_value(json_array_get(json_object_get(pool, "locations"), 0)));
     json_object_set_new(pool, "status", json_string(op->fail_status == NULL ? "RUNNING" : "ERROR"));
-    if (op->fail_status != NULL)
-        json_object_set_new(pool, "statusMessage", json_string(op->fail_message));
-    else
+    if (op->fail_status == NULL) {
         gke_set_nodes(e, name, cluster, pool, gke_pool_nodes(cluster, pool));
+    } else {
+        json_object_set_new(pool, "statusMessage", json_string(op->fail_message));
+        grow_later(e, name, rd_json_str(pool, "name", NULL), gke_pool_nodes(cluster, pool),
+                   POOL_RETRY_MS);
+    }
     nodes_changed(e, name);
 }
 
@@ -773,27 +834,6 @@ static void set_pool_management(struct gcp_call *c)
 }
 
 /* ---- Cluster autoscaler ---- */
-struct scale {
-    struct emu *emu;
-    struct emu_timer timer;
-    char *cluster, *pool;
-    long count;
-};
-
-static void on_scaled(struct emu_timer *t)
-{
-    struct scale *s = container_of(t, struct scale, timer);
-    json_t *cluster = emu_store_get(&s->emu->store, GKE_CLUSTERS, s->cluster);
-    json_t *pool = cluster == NULL ? NULL : gke_pool_find(cluster, s->pool);
-    if (pool != NULL && rd_streq(rd_json_str(cluster, "status", NULL), "RUNNING")) {
-        gke_set_nodes(s->emu, s->cluster, cluster, pool, s->count);
-        nodes_changed(s->emu, s->cluster);
-    }
-    free(s->cluster);
-    free(s->pool);
-    free(s);
-}
-
 bool emu_gke_scale(struct emu *e, const char *cluster_name_, const char *pool_name, long count,
                    const char **ret_why)
 {
@@ -821,12 +861,7 @@ bool emu_gke_scale(struct emu *e, const char *cluster_name_, const char *pool_na
     *ret_why = "out of resources";
     if (count > now && out_of_stock(e, pool))
         return false;
-    struct scale *s = rd_calloc(1, sizeof(*s));
-    *s = (struct scale){.emu = e,
-                        .cluster = rd_strdup(cluster_name_),
-                        .pool = rd_strdup(pool_name),
-                        .count = count};
-    emu_timer_start(&e->clock, &s->timer, emu_jitter(e, SCALE_MS, 20), on_scaled);
+    grow_later(e, cluster_name_, pool_name, count, emu_jitter(e, SCALE_MS, 20));
     return true;
 }
 

@@ -232,6 +232,7 @@ static void generate_access_token(struct gcp_call *c)
         gcp_fail(c, "INVALID_ARGUMENT", "The access token lifetime cannot exceed 3600 seconds.");
         return;
     }
+    seconds = emu_auth_life_s(c->emu, (unsigned)seconds);
     RD_AUTOFREE char *principal = rd_asprintf("serviceAccount:%s", rd_json_str(sa, "email", NULL));
     RD_AUTOFREE char *token = emu_auth_token_new(c->emu, principal, (unsigned)seconds);
     char expires[32];

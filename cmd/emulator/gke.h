@@ -25,6 +25,7 @@ void emu_gke_set_hooks(struct emu *e, const struct emu_gke_hooks *hooks);
  * Borrowed. */
 bool emu_gke_scale(struct emu *e, const char *cluster, const char *pool, long count,
                    const char **ret_why);
+void emu_gke_clear(struct emu *e); /* at the end: no machine comes any more */
 /* Borrowed; NULL when there is no such cluster. Keys that start with '_' are the emulator's. */
 const json_t *emu_gke_cluster(struct emu *e, const char *name);
 

@@ -71,7 +71,7 @@ static char *permission_of(const char *verb, const char *group, const char *plur
 bool kube_authorized(struct emu *e, const char *caller, const char *verb, const char *group,
                      const char *plural, const char *sub, char **ret_permission)
 {
-    *ret_permission = permission_of(verb, group, plural, sub);
+    rd_str_take(ret_permission, permission_of(verb, group, plural, sub));
     if (caller == NULL)
         return false;
     /* Everybody may ask who they are and what they may. */

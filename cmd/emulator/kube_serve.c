@@ -304,6 +304,14 @@ static void unauthorized(struct kube_call *k)
     kube_call_status(k, &k->fail);
 }
 
+/* An apply that makes the object has to be allowed to make it, too. */
+static bool creates_by_apply(const struct kube_call *k, const char *verb)
+{
+    const char *type = emu_req_header(k->req, "content-type");
+    return rd_streq(verb, "patch") && *k->sub == '\0' && k->name != NULL && type != NULL &&
+           strstr(type, "apply-patch") != NULL && kube_find(k->res, k->ns, k->name) == NULL;
+}
+
 void kube_serve(struct emu_req *req, void *arg)
 {
     struct kube_call k = {.req = req, .c = arg};
@@ -332,6 +340,10 @@ void kube_serve(struct emu_req *req, void *arg)
         } else if (!kube_authorized(k.c->emu, caller, verb, k.group, k.res->plural, k.sub,
                                     &permission)) {
             forbid(&k, verb, permission);
+        } else if (creates_by_apply(&k, verb) &&
+                   !kube_authorized(k.c->emu, caller, "create", k.group, k.res->plural, k.sub,
+                                    &permission)) {
+            forbid(&k, "create", permission);
         } else {
             serve_resource(&k, verb);
         }

@@ -1,6 +1,7 @@
 /* raydeploy-emulator: see docs/emulator.md. */
 #include "auth.h"
 #include "chain.h"
+#include "gke.h"
 #include "kube.h"
 #include "ops.h"
 #include "outside.h"
@@ -226,6 +227,7 @@ int main(int argc, char **argv)
     emu_clock_init(&a->emu.clock, &a->loop, speed);
     emu_store_init(&a->emu.store);
     rd_list_init(&a->emu.ops);
+    rd_list_init(&a->emu.growths);
     static const int signums[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
     for (size_t i = 0; i < RD_ARRAY_LEN(signums); i++) {
         uv_signal_init(&a->loop, &a->sigs[i]);
@@ -243,6 +245,7 @@ int main(int argc, char **argv)
         code = 1;
     }
     gcp_ops_clear(&a->emu);
+    emu_gke_clear(&a->emu);
     kube_stop(&a->emu);
     emu_clock_close(&a->emu.clock);
     for (size_t i = 0; i < RD_ARRAY_LEN(signums); i++)

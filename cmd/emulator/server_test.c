@@ -82,6 +82,7 @@ static int setup(void **state)
     uv_loop_init(&w->loop);
     w->emu = (struct emu){.loop = &w->loop, .dir = w->dir, .project = "p", .project_number = "1"};
     rd_list_init(&w->emu.ops);
+    rd_list_init(&w->emu.growths);
     emu_clock_init(&w->emu.clock, &w->loop, 1);
     emu_store_init(&w->emu.store);
     w->emu.server = emu_server_new(&w->emu, &err);

@@ -15,6 +15,8 @@ static const char *const keys[] = {
     "bucket-taken",  /* NAME: belongs to somebody else */
     "clock-skew",    /* SECONDS: the services' clock is ahead */
     "refuse-token",  /* 1: the token endpoint refuses the key */
+    "token-life",    /* SECONDS: so long tokens live, by the real clock */
+    "subject-once",  /* each subject token is good for one exchange */
     "stockout",      /* ACCELERATOR or MACHINE TYPE: node pools with it fail */
     "cluster-fails", /* NAME: its creation fails after 5 minutes */
     "victim",        /* FILE: holds the pid that the effects "kill..." strike */

@@ -34,6 +34,13 @@ enum rd_err_kind {
         RD_ERR_KIND_MAX
 };
 
+/* Time was up, and what was met before says more than this. */
+enum rd_err_bare {
+    RD_ERR_TELLING,  /* no: it says what was wrong */
+    RD_ERR_UNHEARD,  /* a first request was under way; it names the host */
+    RD_ERR_NAMELESS, /* it says nothing else */
+};
+
 struct rd_err {
     enum rd_err_kind kind;
     char *message;   /* owned; never NULL */
@@ -44,6 +51,7 @@ struct rd_err {
     int http_status; /* 0: no answer */
     uint64_t retry_after_ms; /* from Retry-After or Status.details; 0: none */
     struct rd_err *cause;    /* owned; NULL: none */
+    enum rd_err_bare bare;
 };
 
 struct rd_err *rd_err_new(enum rd_err_kind kind, const char *fmt, ...) RD_PRINTF(2, 3);

@@ -155,7 +155,12 @@ static void call_step(struct op *op)
     struct gcp_call *k = container_of(op, struct gcp_call, op);
     struct rd_err *err = NULL;
     if (op->cancelled) {
-        op_finish(op, k->started ? op_take_err(&k->http.op) : NULL);
+        err = k->started ? op_take_err(&k->http.op) : NULL;
+        if (err != NULL && err->http_status == 0) {
+            RD_AUTOFREE char *what = what_of(k);
+            rd_err_wrap(err, "%s", what);
+        }
+        op_finish(op, err);
         return;
     }
     if (!k->started) {

@@ -178,16 +178,24 @@ static void judge(struct http_call *c)
 static struct rd_err *stopped(struct http_call *c)
 {
     struct rd_err *req_err = op_take_err(&c->req.op);
-    if (!c->op.timed_out) {
+    bool flowing = c->req.stream && c->req.status >= 200 && c->req.status < 300;
+    if (!c->op.timed_out || flowing) { /* a stream that flowed until then has nothing to tell */
         rd_err_free(req_err);
         return NULL;
     }
     struct rd_err *err = req_err;
+    if (c->last != NULL && c->last->kind == RD_ERR_CREDENTIALS) { /* a refusal is none of time */
+        rd_err_free(err);
+        err = c->last;
+        c->last = NULL;
+        return err;
+    }
     if (err == NULL || err->kind != RD_ERR_TIMEOUT) {
         rd_err_free(err);
         RD_AUTOFREE char *origin = http_url_origin(c->req.url);
         err = rd_err_new(RD_ERR_TIMEOUT, "no answer from %s in time", origin);
     }
+    err->bare = c->last != NULL ? RD_ERR_TELLING : RD_ERR_UNHEARD;
     if (c->last != NULL) {
         rd_err_wrap(err, "%s; after %u attempts", c->last->message, c->attempt);
         rd_err_free(err->cause);

@@ -51,6 +51,7 @@ static void start(struct op *op, struct loop *loop, struct op *parent, void (*st
     op->cancelled = parent != NULL && parent->cancelled;
     op->timed_out = parent != NULL && parent->timed_out;
     op->life = OP_RUNNING;
+    op->late = NULL;
     rd_list_init(&op->children);
     rd_list_init(&op->sibling);
     rd_list_init(&op->queued);
@@ -130,15 +131,26 @@ void op_fire(struct op *op)
     schedule(op);
 }
 
+static struct rd_err *out_of_time(const struct op *op)
+{
+    struct rd_err *err = rd_err_new(RD_ERR_TIMEOUT, "%s: out of time", op->name);
+    err->bare = RD_ERR_NAMELESS;
+    return err;
+}
+
 void op_finish(struct op *op, struct rd_err *take)
 {
     if (op->life != OP_RUNNING) {
         rd_err_free(take);
         return;
     }
-    if (take == NULL && op->timed_out)
-        take = rd_err_new(RD_ERR_TIMEOUT, "%s: out of time", op->name);
-    else if (take == NULL && op->cancelled)
+    if (take == NULL && op->timed_out) {
+        take = op->late;
+        op->late = NULL;
+        if (take == NULL)
+            take = out_of_time(op);
+    }
+    if (take == NULL && op->cancelled)
         take = rd_err_new(RD_ERR_CANCELLED, "%s: cancelled", op->name);
     op->err = take;
     op->life = OP_DRAINING;
@@ -176,10 +188,26 @@ void op_wake(struct op *op)
         enqueue(op);
 }
 
+/* What it was at when the time was up, for those above, who only know that it was. What had an answer says
+ * most. */
+static void tell_parent(const struct op *op)
+{
+    struct op *parent = op->parent;
+    if (parent == NULL || parent->life != OP_RUNNING || !parent->timed_out || !op->timed_out ||
+        op->err == NULL || op->err->bare == RD_ERR_NAMELESS)
+        return;
+    if (parent->late != NULL && parent->late->bare <= op->err->bare)
+        return;
+    rd_err_free(parent->late);
+    parent->late = rd_err_dup(op->err);
+}
+
 static void end(struct op *op)
 {
     struct op *parent = op->parent;
     RD_ASSERT(op->heap_slot == 0);
+    tell_parent(op);
+    rd_err_freep(&op->late);
     op->life = OP_ENDED;
     op->loop->live--;
     rd_list_remove(&op->sibling);
@@ -248,7 +276,7 @@ bool op_timer_start(struct op_timer *t, struct op *parent, uint64_t delay_ms)
     RD_ASSERT(!op_running(&t->op));
     if (at >= parent->deadline_ms && parent->deadline_ms != RD_NEVER) {
         rd_err_free(t->op.err);
-        t->op.err = rd_err_new(RD_ERR_TIMEOUT, "%s: out of time", parent->name);
+        t->op.err = out_of_time(parent);
         return false;
     }
     t->at_ms = at;

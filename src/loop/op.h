@@ -11,7 +11,7 @@
  * Cancelling a node cancels its subtree: every descendant gets `cancelled`; an op with live children is
  * stepped when the last of them has ended, a leaf is stepped at once. A cancelled op's step must close
  * what it holds and call op_finish; with a NULL error that becomes RD_ERR_CANCELLED, or RD_ERR_TIMEOUT
- * when the deadline did it. A child's deadline is never later than its parent's, and a child started
+ * when the deadline did it, in the words of the child that was cut off, where one had any. A child's deadline is never later than its parent's, and a child started
  * under a cancelled parent is born cancelled.
  *
  * op_finish only records: the end itself comes from the run queue, so it may be called anywhere, also
@@ -40,6 +40,7 @@ struct op {
                                     at each end, is the last to touch the op and may free it */
     const char *name;       /* static or outliving the op: for messages and traces */
     struct rd_err *err;     /* owned; NULL on success */
+    struct rd_err *late;    /* owned until the end; what a child was at when the time was up */
     uint64_t deadline_ms;   /* RD_NEVER: the parent's rules */
     uint64_t alarm_ms;      /* RD_NEVER: none; set with op_set_alarm */
     size_t heap_slot;       /* place in the loop's heap, counted from 1; heap.c only */

@@ -480,6 +480,74 @@ static void short_pauses_beside_a_silent_socket(void **state)
     close(fds[1]);
 }
 
+/* ---- What was met when the time was up ---- */
+
+struct late {
+    struct op op, inner[2];
+    struct op_timer pause;
+    bool started;
+};
+
+static void answered_step(struct op *op)
+{
+    if (!op->cancelled)
+        return;
+    struct rd_err *err = rd_err_new(RD_ERR_TIMEOUT, "%s: it said 503", op->name);
+    err->bare = op->name[0] == 'b' ? RD_ERR_TELLING : RD_ERR_UNHEARD;
+    op_finish(op, err);
+}
+
+static void between_step(struct op *op)
+{
+    struct late *l = container_of(op, struct late, op);
+    if (op->cancelled) {
+        op_finish(op, NULL);
+        return;
+    }
+    if (l->started)
+        return;
+    l->started = true;
+    (void)op_timer_start(&l->pause, op, 10000);
+    op_start(&l->inner[0], op, answered_step, "a");
+    op_start(&l->inner[1], op, answered_step, "b");
+}
+
+/* Goal: whoever only says that the time was up passes on what a child was at, the one that had an answer
+ * before all; a pause has nothing to say, and what was cancelled is not late. */
+static void late_words(void **state)
+{
+    struct late l = {.started = false};
+    op_start_root(&l.op, *state, between_step, "root");
+    op_set_timeout(&l.op, 20);
+    loop_run(*state, &l.op);
+    struct rd_err *err = op_take_err(&l.op);
+    assert_int_equal(err->kind, RD_ERR_TIMEOUT);
+    assert_string_equal(err->message, "b: it said 503");
+    assert_int_equal(err->bare, RD_ERR_TELLING);
+    rd_err_free(err);
+    for (size_t i = 0; i < 2; i++)
+        rd_err_free(op_take_err(&l.inner[i]));
+    rd_err_free(op_take_err(&l.pause.op));
+
+    struct op_timer only = {.at_ms = 0};
+    struct late plain = {.started = true};
+    op_start_root(&plain.op, *state, between_step, "plain");
+    assert_true(op_timer_start(&only, &plain.op, 10000));
+    op_set_timeout(&plain.op, 10);
+    loop_run(*state, &plain.op);
+    assert_string_equal(plain.op.err->message, "plain: out of time");
+    assert_int_equal(plain.op.err->bare, RD_ERR_NAMELESS);
+    rd_err_free(op_take_err(&plain.op));
+    rd_err_free(op_take_err(&only.op));
+
+    struct late stopped = {.started = false};
+    op_start_root(&stopped.op, *state, between_step, "stopped");
+    op_cancel(&stopped.op);
+    loop_run(*state, &stopped.op);
+    assert_int_equal(stopped.op.err->kind, RD_ERR_CANCELLED);
+    rd_err_free(op_take_err(&stopped.op));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -495,6 +563,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_timers, setup, teardown),
         cmocka_unit_test_setup_teardown(many_timers_cancelled, setup, teardown),
         cmocka_unit_test_setup_teardown(pause_past_deadline, setup, teardown),
+        cmocka_unit_test_setup_teardown(late_words, setup, teardown),
         cmocka_unit_test_setup_teardown(signals, setup, teardown),
         cmocka_unit_test_setup_teardown(poll_readiness, setup, teardown),
         cmocka_unit_test_setup_teardown(short_pauses_beside_a_silent_socket, setup, teardown),

@@ -203,18 +203,22 @@ void ui_error_text(const struct rd_err *err, bool color, struct rd_buf *out)
     rd_buf_putc(out, '\n');
     if (err->resource)
         paragraph(out, "resource:", err->resource);
-    if (err->http_status || err->reason) {
+    const struct rd_err *said = err;
+    while (said && !said->http_status && !said->reason && !said->remote)
+        said = said->cause;
+    if (said && (said->http_status || said->reason)) {
         RD_AUTOBUF struct rd_buf b = RD_BUF_INIT(TEXT_MAX);
-        if (err->http_status)
-            rd_buf_printf(&b, "HTTP %d%s", err->http_status, err->reason ? ", " : "");
-        if (err->reason)
-            rd_buf_puts(&b, err->reason);
+        if (said->http_status)
+            rd_buf_printf(&b, "HTTP %d%s", said->http_status, said->reason ? ", " : "");
+        if (said->reason)
+            rd_buf_puts(&b, said->reason);
         paragraph(out, "answer:", rd_buf_str(&b));
     }
-    if (err->remote && !strstr(err->message, err->remote))
-        paragraph(out, "remote:", err->remote);
+    if (said && said->remote && !strstr(err->message, said->remote))
+        paragraph(out, "remote:", said->remote);
     for (const struct rd_err *c = err->cause; c; c = c->cause)
-        paragraph(out, "because:", c->message);
+        if (!strstr(err->message, c->message))
+            paragraph(out, "because:", c->message);
     const struct rd_err *hinted = err;
     while (hinted && !hinted->hint)
         hinted = hinted->cause;

@@ -36,7 +36,12 @@ static void command(struct hall *h, const struct phase_command *c)
         hall_step_run(h, c);
         return;
     case CMD_STOP:
-        if (h->steps[c->step].run_id == c->run_id)
+        if (h->steps[c->step].run_id != c->run_id)
+            return;
+        /* Then what it was at is asked for, as when its own limit passes. */
+        if (h->phase.halt == HALT_RUN_LIMIT && h->steps[c->step].run.op.life == OP_RUNNING)
+            op_set_deadline(&h->steps[c->step].run.op, loop_now_ms(h->loop));
+        else
             op_cancel(&h->steps[c->step].run.op);
         return;
     case CMD_NOTE:

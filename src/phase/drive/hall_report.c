@@ -44,7 +44,8 @@ void hall_step_failed(struct hall *h, unsigned i)
     const char *reason = hs->reason ? hs->reason : "no answer";
     struct rd_err *err;
     char limit[32];
-    rd_duration_text(row->core.limit_ms, limit);
+    bool whole = h->phase.halt == HALT_RUN_LIMIT;
+    rd_duration_text(whole ? h->o->goal.run_limit_ms : row->core.limit_ms, limit);
     if (kind == RD_ERR_PREFLIGHT) {
         err = rd_err_new(kind, "%s: it is not there, and this command does not create it",
                          row->title);
@@ -54,8 +55,11 @@ void hall_step_failed(struct hall *h, unsigned i)
                          reason);
     } else if (kind == RD_ERR_TIMEOUT) {
         err =
-            rd_err_new(kind, "%s: not finished in time (limit %s): %s", row->title, limit, reason);
-        rd_err_hint(err, "Run the same command again to go on from here.");
+            rd_err_new(kind, "%s: not finished in time (%s %s): %s", row->title,
+                       whole ? "the whole run may take" : "limit", limit, reason);
+        rd_err_hint(err, "%s%sRun the same command again to go on from here.",
+                    hs->err && hs->err->hint ? hs->err->hint : "",
+                    hs->err && hs->err->hint ? " " : "");
     } else {
         err = rd_err_new(kind, "%s: %s", row->title, reason);
     }

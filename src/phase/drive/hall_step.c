@@ -60,7 +60,7 @@ void hall_step_collect(struct hall *h)
         struct rd_err *err = op_take_err(&s->op);
         if (err) {
             if (err->kind == RD_ERR_TIMEOUT)
-                err = step_timed_out(s, err);
+                err = step_timed_out(s, err, hs->err);
             step_verdict_from_error(s, err);
         }
         check_facts(h, s);

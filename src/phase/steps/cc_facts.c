@@ -8,7 +8,10 @@
 
 #include <stdlib.h>
 
-enum { F_BEGIN, F_CLUSTER, F_READYZ, F_EGRESS, F_FILESTORE, F_PAUSE };
+/* GKE asks for a pool's machines again and again by itself. */
+#define POOL_PATIENCE_MS (5 * 60 * 1000)
+
+enum { F_BEGIN, F_CLUSTER, F_READYZ, F_EGRESS, F_FILESTORE, F_POOL, F_PAUSE };
 
 void cc_facts_clear(struct cc_facts *f)
 {
@@ -22,13 +25,17 @@ void cc_facts_clear(struct cc_facts *f)
 
 static void done(struct cc_facts *f)
 {
+    rd_err_freep(&f->s->trouble);
     f->ready = true;
     op_finish(&f->op, NULL);
 }
 
-/* Not there yet: said once, or asked again at the pace of all polling. */
-static void again(struct cc_facts *f, const char *reason)
+/* Not there yet: said once, or asked again at the pace of all polling. `trouble`: the error behind it, which
+ * it ends with when the time is up; NULL: it only takes time. */
+static void again(struct cc_facts *f, const char *reason, struct rd_err *take_trouble)
 {
+    rd_err_free(f->s->trouble);
+    f->s->trouble = take_trouble;
     rd_str_dup(&f->reason, reason);
     if (f->once) {
         op_finish(&f->op, NULL);
@@ -84,13 +91,13 @@ static void read_cluster(struct cc_facts *f)
     struct rd_err *err = NULL;
     const char *status = rd_json_str(f->get.result, "status", NULL);
     if (!f->get.result) {
-        again(f, "GKE does not know the cluster");
+        again(f, "GKE does not know the cluster", NULL);
         return;
     }
     if (rd_streq(status, "PROVISIONING") || rd_streq(status, "STOPPING") ||
         rd_streq(status, "ERROR")) {
         RD_AUTOFREE char *text = rd_asprintf("GKE says that the cluster is %s", status);
-        again(f, text);
+        again(f, text, NULL);
         return;
     }
     if (cc_endpoint_closed(s->ctx, f->get.result) && !s->ctx->going_down) {
@@ -116,14 +123,19 @@ static void read_cluster(struct cc_facts *f)
 
 static void read_readyz(struct cc_facts *f)
 {
-    struct rd_err *err RD_AUTOERR = op_take_err(&f->readyz.op);
+    struct rd_err *err = op_take_err(&f->readyz.op);
     if (err && rd_err_transient(err->kind)) {
-        RD_AUTOFREE char *text =
-            rd_asprintf("the cluster's API server does not answer yet: %s", err->message);
-        again(f, text);
+        RD_AUTOFREE char *host = http_url_origin(k8s_client_server(f->s->ctx->workload));
+        rd_err_wrap(err, "the cluster's API server at %s does not answer yet", host);
+        if (!err->hint)
+            rd_err_hint(err, "Run the same command again to go on from here; GKE mends a control plane "
+                             "by itself. If it stays so, see what GKE says of the cluster: raydeploy "
+                             "status.");
+        RD_AUTOFREE char *text = rd_strdup(err->message);
+        again(f, text, err);
     } else if (err) {
         rd_err_wrap(err, "ask the workload cluster whether it is ready");
-        op_finish(&f->op, rd_err_dup(err));
+        op_finish(&f->op, err);
     } else {
         f->state = F_EGRESS;
         get_path(f, &f->service, "/api/v1/namespaces/default/services/kubernetes");
@@ -151,6 +163,61 @@ static void read_egress(struct cc_facts *f)
     done(f);
 }
 
+/* ---- pools ---- */
+
+static void ask_pool(struct cc_facts *f)
+{
+    const struct config *c = f->s->ctx->config;
+    RD_AUTOFREE char *cluster = cc_cluster(c);
+    RD_AUTOFREE char *name =
+        rd_asprintf("%s-%s", c->name, cc_part_of(f->s) == CC_POOL_CPU ? "cpu" : "gpu");
+    if (f->once) { /* LOOK has asked already */
+        done(f);
+        return;
+    }
+    f->state = F_POOL;
+    gcp_call_clear(&f->get);
+    gcp_node_pool_get(&f->get, f->s->ctx->gcp, c->project, c->region, cluster, name);
+    gcp_call_start(&f->get, &f->op);
+}
+
+char *cc_pool_unready(const json_t *pool)
+{
+    const char *status = rd_json_str(pool, "status", NULL);
+    const char *message = rd_json_str(pool, "statusMessage", NULL);
+    if (!rd_streq(status, "ERROR") && !rd_streq(status, "PROVISIONING") &&
+        !rd_streq(status, "STOPPING"))
+        return NULL;
+    return rd_asprintf("GKE says that the node pool is %s%s%s", status, message ? ": " : "",
+                       message ? message : "");
+}
+
+static void read_pool(struct cc_facts *f)
+{
+    RD_AUTOFREE char *unready =
+        f->get.result ? cc_pool_unready(f->get.result) : rd_strdup("GKE does not know the node pool");
+    if (!unready) {
+        done(f);
+        return;
+    }
+    struct rd_err *err = NULL;
+    uint64_t now = op_now_ms(&f->op);
+    if (!rd_streq(rd_json_str(f->get.result, "status", NULL), "ERROR")) {
+        f->fault_since_ms = 0;
+    } else {
+        err = rd_err_new(RD_ERR_FAILED, "%s", unready);
+        rd_err_hint(err, "Run the same command again when there are machines or quota again; or name "
+                         "another machine type or other zones.");
+        if (!f->fault_since_ms)
+            f->fault_since_ms = now;
+        if (now - f->fault_since_ms >= POOL_PATIENCE_MS) {
+            op_finish(&f->op, err);
+            return;
+        }
+    }
+    again(f, unready, err);
+}
+
 /* ---- filestore ---- */
 
 static void ask_filestore(struct cc_facts *f)
@@ -174,7 +241,7 @@ static void read_filestore(struct cc_facts *f)
     if (!ip || (state && !rd_streq(state, "READY"))) {
         RD_AUTOFREE char *text =
             rd_asprintf("Filestore says that the instance is %s", state ? state : "not there");
-        again(f, text);
+        again(f, text, NULL);
         return;
     }
     step_publish(f->s, "filestore.ip", json_string(ip));
@@ -236,6 +303,10 @@ static void begin(struct cc_facts *f)
         done(f);
         return;
     }
+    case CC_POOL_CPU:
+    case CC_POOL_GPU:
+        ask_pool(f);
+        return;
     default:
         done(f);
     }
@@ -258,10 +329,13 @@ static void facts_step(struct op *op)
         return;
     case F_CLUSTER:
     case F_FILESTORE:
+    case F_POOL:
         if ((err = op_take_err(&f->get.op)))
             op_finish(op, err);
         else if (f->state == F_CLUSTER)
             read_cluster(f);
+        else if (f->state == F_POOL)
+            read_pool(f);
         else
             read_filestore(f);
         return;
@@ -283,6 +357,7 @@ void cc_facts_start(struct cc_facts *f, struct op *parent, struct step_op *s, co
     f->once = once;
     f->ready = false;
     f->closed = false;
+    f->fault_since_ms = 0;
     f->state = F_BEGIN;
     op_start(&f->op, parent, facts_step, "facts");
     f->since_ms = op_now_ms(&f->op);

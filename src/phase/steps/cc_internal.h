@@ -46,10 +46,14 @@ struct cc_facts {
     struct k8s_call readyz, service, slices;
     struct op_timer pause;
     uint64_t since_ms;
+    uint64_t fault_since_ms; /* of a pool; 0: none */
     int state;
 };
 void cc_facts_start(struct cc_facts *f, struct op *parent, struct step_op *s, const json_t *live,
                     bool once);
+/* What GKE says of a pool's state that keeps it from being ready; owned, NULL: nothing. Config Connector
+ * calls a pool up to date as soon as it is there, also without machines. */
+char *cc_pool_unready(const json_t *pool);
 /* The cluster's DNS endpoint takes no traffic from outside, and nobody else will open it. */
 bool cc_endpoint_closed(const struct step_ctx *ctx, const json_t *cluster);
 void cc_facts_clear(struct cc_facts *f);

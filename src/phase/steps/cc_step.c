@@ -180,6 +180,21 @@ static bool is_failed(const json_t *live)
 
 /* ---- LOOK ---- */
 
+static bool is_pool(const struct step_op *s)
+{
+    enum cc_part part = cc_part_of(s);
+    return part == CC_POOL_CPU || part == CC_POOL_GPU;
+}
+
+/* Its object is up to date, but it has no machines. */
+static char *pool_unready(const struct cc_op *x)
+{
+    if (!is_pool(x->s) || !x->ask.len || x->s->ctx->going_down)
+        return NULL;
+    const json_t *pool = cc_ask_found(&x->ask, 0);
+    return pool ? cc_pool_unready(pool) : NULL;
+}
+
 static bool needs_facts(const struct cc_op *x)
 {
     const struct step_op *s = x->s;
@@ -196,6 +211,7 @@ static void look_end(struct cc_op *x, struct op *op)
     take_set(x);
     compare(x);
     enum phase_finding found = s->verdict.found;
+    char *unready = NULL;
     bool absent_or_there = found == FOUND_ABSENT || found == FOUND_PENDING || found == FOUND_READY ||
                            found == FOUND_FOREIGN;
     if (s->ctx->going_down && x->orphans && absent_or_there && !s->verdict.ours) {
@@ -207,6 +223,9 @@ static void look_end(struct cc_op *x, struct op *op)
         s->verdict.found = FOUND_PENDING;
         s->verdict.drifted = true;
         rd_str_take(&s->reason, rd_asprintf("%s is gone at Google", x->lost_title));
+    } else if (found == FOUND_READY && (unready = pool_unready(x)) != NULL) {
+        s->verdict.found = FOUND_PENDING;
+        rd_str_take(&s->reason, unready);
     } else if (found == FOUND_PENDING && !s->ctx->going_down && !s->verdict.drifted) {
         /* What failed before is worth another try: its cause may be gone. */
         const char *title;
@@ -332,12 +351,6 @@ static void start_end(struct cc_op *x, struct op *op)
 }
 
 /* ---- The op ---- */
-
-static bool is_pool(const struct step_op *s)
-{
-    enum cc_part part = cc_part_of(s);
-    return part == CC_POOL_CPU || part == CC_POOL_GPU;
-}
 
 static void cc_step(struct op *op)
 {

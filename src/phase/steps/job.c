@@ -10,7 +10,10 @@
 
 #include <string.h>
 
-enum { ST_BEGIN, ST_LOOKED, ST_RUN };
+enum { ST_BEGIN, ST_LOOKED, ST_RUN, ST_EVENTS };
+
+#define EVENTS_MS 5000
+#define CLOCKS_APART_MS 60000
 
 struct job_op {
     struct step_op *s;
@@ -20,6 +23,8 @@ struct job_op {
     struct ray_job_follow follow;
     struct ray_package package;
     struct ray_verify_log log;
+    struct k8s_call events; /* of our namespace, when a check failed */
+    int64_t began_wall_ms;
     char *id;
     bool running, following, failed_checks;
     int state;
@@ -29,6 +34,7 @@ static void job_free(void *priv)
 {
     struct job_op *x = priv;
     ray_call_clear(&x->get);
+    k8s_call_clear(&x->events);
     if (x->running)
         ray_job_run_clear(&x->run);
     if (x->following)
@@ -142,9 +148,79 @@ static void on_follow_log(struct ray_job_follow *f, const char *data, size_t len
     ray_verify_log_feed(&x->log, data, len);
 }
 
+/* ---- Why a check failed, where the cluster knows ---- */
+
+static bool is_room(const char *reason)
+{
+    return rd_streq(reason, "FailedScaleUp") || rd_streq(reason, "NotTriggerScaleUp") ||
+           rd_streq(reason, "FailedScheduling");
+}
+
+static int64_t seen_ms(const json_t *event)
+{
+    const char *at = rd_json_str(event, "lastTimestamp", NULL);
+    int64_t ms;
+    if (!at)
+        at = rd_json_str(event, "eventTime", NULL);
+    return at && rd_rfc3339_parse(at, &ms) ? ms : 0;
+}
+
+/* The newest word about a pod for which there is no room: the job only knows that it waited. What the
+ * autoscaler says of the cloud comes before what the scheduler says of the nodes. */
+static const json_t *no_room(const json_t *events, int64_t since_ms)
+{
+    const json_t *best = NULL, *event;
+    bool best_scales = false;
+    int64_t best_ms = since_ms;
+    size_t i;
+    json_array_foreach (json_object_get(events, "items"), i, event) {
+        const char *reason = rd_json_str(event, "reason", NULL);
+        bool scales = rd_streq(reason, "FailedScaleUp");
+        int64_t ms = seen_ms(event);
+        if (!is_room(reason) || ms < since_ms || !rd_json_str(event, "message", NULL) ||
+            !rd_streq(rd_json_str(event, "involvedObject", "kind", NULL), "Pod") ||
+            best_scales > scales || (best_scales == scales && ms < best_ms))
+            continue;
+        best = event;
+        best_scales = scales;
+        best_ms = ms;
+    }
+    return best;
+}
+
+static void ask_events(struct job_op *x, struct op *op)
+{
+    const struct step_ctx *ctx = x->s->ctx;
+    RD_AUTOFREE char *ns = config_namespace(ctx->config);
+    struct http_url u;
+    http_url_init(&u, k8s_client_server(ctx->workload));
+    http_url_path(&u, "/api/v1/namespaces");
+    http_url_seg(&u, ns);
+    http_url_seg(&u, "events");
+    x->state = ST_EVENTS;
+    k8s_call_init(&x->events, ctx->workload, "GET", http_url_str(&u));
+    http_url_clear(&u);
+    x->events.timeout_ms = EVENTS_MS;
+    k8s_call_start(&x->events, op);
+}
+
+static void events_read(struct job_op *x)
+{
+    struct step_op *s = x->s;
+    rd_err_free(op_take_err(&x->events.op)); /* it was only to say more */
+    const json_t *event = no_room(x->events.result, x->began_wall_ms - CLOCKS_APART_MS);
+    if (event)
+        rd_str_take(&s->why->message,
+                    rd_asprintf("%s; %s of pod %s: %s", s->why->message,
+                                rd_json_str(event, "reason", NULL),
+                                rd_json_str(event, "involvedObject", "name", NULL),
+                                rd_json_str(event, "message", NULL)));
+    step_end(s, FOUND_FAILED, "%s", s->why->message);
+}
+
 /* ---- Verbs ---- */
 
-static void result(struct job_op *x, enum ray_job_status status, const char *message)
+static void result(struct job_op *x, struct op *op, enum ray_job_status status, const char *message)
 {
     struct step_op *s = x->s;
     ray_verify_log_end(&x->log);
@@ -166,7 +242,10 @@ static void result(struct job_op *x, enum ray_job_status status, const char *mes
     rd_err_hint(s->why, "The cluster itself is up. The lines marked FAIL say what is wrong; run the "
                         "check again with: raydeploy test-job");
     rd_err_resource(s->why, "Ray job %s", x->id);
-    step_end(s, FOUND_FAILED, "%s", s->why->message);
+    if (x->failed_checks && s->ctx->workload)
+        ask_events(x, op);
+    else
+        step_end(s, FOUND_FAILED, "%s", s->why->message);
 }
 
 static void start_run(struct job_op *x, struct op *op)
@@ -256,12 +335,16 @@ static void job_step(struct op *op)
             rd_err_free(err);
             const char *message = x->running ? x->run.message
                                              : rd_json_str(x->follow.job, "message", NULL);
-            result(x, st, message);
+            result(x, op, st, message);
             return;
         }
         step_end_error(s, err ? err : rd_err_new(RD_ERR_TRANSIENT, "job %s has no result", x->id));
         return;
     }
+    case ST_EVENTS:
+        if (op_ended(&x->events.op))
+            events_read(x);
+        return;
     }
 }
 
@@ -269,6 +352,7 @@ static void job_begin(struct step_op *s, struct op *parent)
 {
     struct job_op *x = rd_calloc(1, sizeof(*x));
     x->s = s;
+    x->began_wall_ms = rd_wall_ms();
     x->id = rd_asprintf("raydeploy-%s", s->ctx->run_id);
     ray_open_dashboard(s->ctx, &x->dashboard);
     ray_verify_log_init(&x->log);

@@ -45,26 +45,39 @@ void step_verdict_from_error(struct step_op *s, struct rd_err *take)
     s->why = take;
 }
 
-struct rd_err *step_timed_out(struct step_op *s, struct rd_err *take)
+struct rd_err *step_timed_out(struct step_op *s, struct rd_err *take, const struct rd_err *met)
 {
     RD_ASSERT(take->kind == RD_ERR_TIMEOUT);
     struct rd_err *err = s->trouble;
     s->trouble = NULL;
+    if (err == NULL && take->bare != RD_ERR_TELLING && s->reason == NULL &&
+        (met == NULL || met->bare == RD_ERR_TELLING))
+        err = rd_err_dup(met);
     if (err != NULL) {
         if (err->kind != RD_ERR_CREDENTIALS)
             err->kind = RD_ERR_TIMEOUT;
-        rd_err_wrap(err, "out of time");
+        if (take->bare != RD_ERR_NAMELESS && err->cause == NULL) {
+            err->cause = take; /* where it was cut off */
+            take = NULL;
+        }
+        if (!rd_starts_with(err->message, "out of time"))
+            rd_err_wrap(err, "out of time");
         rd_err_free(take);
         return err;
     }
     /* What it was waiting for when the time was up says more than that it was up. */
-    if (s->reason != NULL)
+    if (s->reason != NULL && strstr(take->message, s->reason) == NULL) {
         rd_err_wrap(take, "%s", s->reason);
+        take->bare = RD_ERR_TELLING;
+    }
     return take;
 }
 
 void step_end_error(struct step_op *s, struct rd_err *take)
 {
+    /* A pause that would have passed the deadline. */
+    if (take->bare == RD_ERR_NAMELESS)
+        take = step_timed_out(s, take, NULL);
     step_verdict_from_error(s, take);
     op_finish(&s->op, NULL);
 }

@@ -87,9 +87,10 @@ bool step_without_cluster(struct step_op *s, struct op *parent);
 void step_op_clear(struct step_op *s);
 /* The verdict that an op's error means; fills verdict, why and reason. */
 void step_verdict_from_error(struct step_op *s, struct rd_err *take);
-/* The error of a verb whose time is up: the trouble it stood in, where there is one. A refusal keeps its
- * kind, for it is none of time. Takes the timeout, returns what stands for it. */
-struct rd_err *step_timed_out(struct step_op *s, struct rd_err *take);
+/* The error of a verb whose time is up: the trouble it stood in, where there is one, else what it waited
+ * for, else `met` (borrowed; NULL), the error before this verb. A refusal keeps its kind, for it is none
+ * of time. Takes the timeout, returns what stands for it. */
+struct rd_err *step_timed_out(struct step_op *s, struct rd_err *take, const struct rd_err *met);
 /* Bit of a fact in fact_set; asserts that it is known. */
 fact_set step_fact_bit(const char *fact);
 

@@ -142,9 +142,10 @@ static void test_time_is_up(void **state)
     for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
         run(&s, &ctx, end_in_trouble);
         s.trouble->kind = rows[i].kind;
-        RD_AUTOERR struct rd_err *err = step_timed_out(&s, op_take_err(&s.op));
+        RD_AUTOERR struct rd_err *err = step_timed_out(&s, op_take_err(&s.op), NULL);
         assert_int_equal(err->kind, rows[i].becomes);
         assert_string_equal(err->message, "out of time: it may not");
+        assert_non_null(err->cause); /* where it was cut off */
         assert_string_equal(err->hint, "grant it");
         assert_null(s.trouble);
         clear(&s, &ctx);
@@ -152,10 +153,23 @@ static void test_time_is_up(void **state)
     run(&s, &ctx, end_in_trouble);
     rd_err_freep(&s.trouble);
     rd_str_dup(&s.reason, "the pool is being made");
-    RD_AUTOERR struct rd_err *err = step_timed_out(&s, op_take_err(&s.op));
+    RD_AUTOERR struct rd_err *err = step_timed_out(&s, op_take_err(&s.op), NULL);
     assert_int_equal(err->kind, RD_ERR_TIMEOUT);
     assert_string_equal(err->message, "the pool is being made: a: out of time");
     clear(&s, &ctx);
+    /* Nothing was met in this verb: the error before it. A refusal costs what it cost then. */
+    RD_AUTOERR struct rd_err *met = rd_err_new(RD_ERR_TRANSIENT, "nobody is there");
+    for (int refused = 0; refused < 2; refused++) {
+        run(&s, &ctx, end_in_trouble);
+        rd_err_freep(&s.trouble);
+        struct rd_err *bare = op_take_err(&s.op);
+        bare->bare = RD_ERR_NAMELESS;
+        met->kind = refused ? RD_ERR_CREDENTIALS : RD_ERR_TRANSIENT;
+        RD_AUTOERR struct rd_err *late = step_timed_out(&s, bare, met);
+        assert_int_equal(late->kind, refused ? RD_ERR_CREDENTIALS : RD_ERR_TIMEOUT);
+        assert_string_equal(late->message, "out of time: nobody is there");
+        clear(&s, &ctx);
+    }
 }
 
 static void test_rows_are_found(void **state)
