@@ -266,6 +266,7 @@ int deploy_run(struct deploy *d, enum phase_goal_kind kind, step_set want, step_
     };
     json_object_set_new(d->session, "bootstrap",
                         json_boolean(may_start & deploy_bit(d, "mgmt")));
+    drive_result_clear(&d->result); /* a second run of the same command */
     drive_run(d->v->loop, &o, &d->result);
     for (unsigned i = 0; i < d->count; i++) /* what was cut off ended now */
         if (d->spans[i].begun_ms && !d->spans[i].ended_ms)

@@ -55,6 +55,7 @@ static void ask(struct cc_iam *x, struct op *op)
     gcp_account_get(&x->account, g, c->project, x->email);
     gcp_policy_get(&x->roles, g, GCP_POLICY_PROJECT, c->project);
     gcp_policy_get(&x->identity, g, GCP_POLICY_ACCOUNT, x->resource);
+    x->identity.not_found_ok = true; /* no account, no binding */
     gcp_call_start(&x->account, op);
     gcp_call_start(&x->roles, op);
     gcp_call_start(&x->identity, op);
@@ -146,14 +147,9 @@ static void looked(struct cc_iam *x, struct op *op)
 {
     struct step_op *s = x->s;
     bool quiet = may_not_look(x);
-    bool no_account = x->identity.fault.situation == GCP_ABSENT;
     bool off = mgmt_api_off(&x->account) || mgmt_api_off(&x->roles) || mgmt_api_off(&x->identity);
     struct rd_err *first = op_take_err(&x->account.op);
     struct rd_err *second = op_take_err(&x->roles.op), *third = op_take_err(&x->identity.op);
-    if (no_account) { /* its policy is gone with it */
-        rd_err_free(third);
-        third = NULL;
-    }
     rd_err_keep(&first, &second);
     rd_err_keep(&first, &third);
     if (first && off && s->verb == VERB_LOOK) {

@@ -2,6 +2,7 @@
 #include "phase/steps/cc_internal.h"
 
 #include "base/alloc.h"
+#include "gcp/policy.h"
 #include "phase/steps/names.h"
 
 #include <stdlib.h>
@@ -42,6 +43,9 @@ struct cc_undo {
     struct gcp_lro lro;
     struct gcp_call call;
     struct gcp_objects_delete objects;
+    struct gcp_policy unbind;
+    struct gcp_binding edit; /* of unbind */
+    char *member;            /* owned; edit's */
     bool emptied;
     struct op_timer pause;
     uint64_t proof_since_ms;
@@ -67,6 +71,9 @@ static void undo_free(void *priv)
     gcp_lro_clear(&x->lro);
     gcp_call_clear(&x->call);
     gcp_objects_delete_clear(&x->objects);
+    rd_err_free(op_take_err(&x->unbind.op));
+    gcp_policy_clear(&x->unbind);
+    free(x->member);
     manifest_list_clear(&x->list);
     json_decref(x->live);
     rd_err_free(x->why);
@@ -174,6 +181,60 @@ static bool start_abandoning(struct cc_undo *x, struct op *op)
 
 /* ---- At Google itself: what has no custom resource any more ---- */
 
+static bool alone_at_google(const struct cc_undo *x, size_t i)
+{
+    return cc_ask_ours(&x->ask, i) && !live_of(x, x->list.v[i].json);
+}
+
+/* A member goes with the policy of what is deleted. The project stays, and so does what is kept: there it would
+ * be left behind, under the name of an account that is no more. Asked only about what is alone itself. */
+static bool stays_behind(const struct cc_undo *x, const json_t *member)
+{
+    const char *account = rd_json_str(member, "spec", "memberFrom", "serviceAccountRef", "name", NULL);
+    const char *of = rd_json_str(member, "spec", "resourceRef", "kind", NULL);
+    const char *name = rd_json_str(member, "spec", "resourceRef", "name", NULL);
+    if (!account || live_of(x, member))
+        return false;
+    for (size_t i = 0; i < x->list.len; i++) {
+        const json_t *o = x->list.v[i].json;
+        const char *kind = rd_json_str(o, "kind", NULL), *is = rd_json_str(o, "metadata", "name", NULL);
+        bool alone = alone_at_google(x, i);
+        if (alone && rd_streq(of, "Project") && rd_streq(kind, "IAMServiceAccount") &&
+            rd_streq(is, account))
+            return true;
+        if (alone && rd_streq(kind, of) && rd_streq(is, name) && cc_keeps(x->s->ctx, o))
+            return true;
+    }
+    return false;
+}
+
+static bool unbind(struct cc_undo *x, struct op *op, const json_t *object)
+{
+    struct step_ctx *ctx = x->s->ctx;
+    const struct config *c = ctx->config;
+    const char *of = rd_json_str(object, "spec", "resourceRef", "kind", NULL);
+    const char *name = rd_json_str(object, "spec", "resourceRef", "name", NULL);
+    RD_AUTOFREE char *email = cc_account_email(
+        c, rd_json_str(object, "spec", "memberFrom", "serviceAccountRef", "name", NULL));
+    RD_AUTOFREE char *path =
+        rd_streq(of, "Project") ? rd_strdup(c->project)
+        : rd_streq(of, "StorageBucket")
+            ? rd_strdup(name)
+            : rd_asprintf("projects/%s/locations/%s/repositories/%s", c->project, c->region, name);
+    rd_err_free(op_take_err(&x->unbind.op));
+    gcp_policy_clear(&x->unbind);
+    rd_str_take(&x->member, rd_asprintf("serviceAccount:%s", email));
+    x->edit = (struct gcp_binding){
+        .role = rd_json_str(object, "spec", "role", NULL), .member = x->member, .remove = true};
+    x->unbind.absent_ok = true;
+    gcp_policy_start(&x->unbind, op, ctx->gcp,
+                     rd_streq(of, "Project")         ? GCP_POLICY_PROJECT
+                     : rd_streq(of, "StorageBucket") ? GCP_POLICY_BUCKET
+                                                     : GCP_POLICY_REPOSITORY,
+                     path, &x->edit, 1);
+    return true;
+}
+
 static bool rest_delete(struct cc_undo *x, struct op *op, const json_t *object)
 {
     struct step_ctx *ctx = x->s->ctx;
@@ -185,6 +246,8 @@ static bool rest_delete(struct cc_undo *x, struct op *op, const json_t *object)
     gcp_lro_clear(&x->lro);
     gcp_call_clear(&x->call);
     x->state = U_REST;
+    if (rd_streq(kind, "IAMPolicyMember"))
+        return unbind(x, op, object);
     if (rd_streq(kind, "ContainerCluster")) {
         gcp_cluster_delete(&x->lro, ctx->gcp, c->project, location, name);
     } else if (rd_streq(kind, "FilestoreInstance")) {
@@ -212,7 +275,7 @@ static bool rest_delete(struct cc_undo *x, struct op *op, const json_t *object)
         gcp_call_start(&x->call, op);
         return true;
     } else {
-        return false; /* a pool goes with its cluster, a member with its policy's resource */
+        return false; /* a pool goes with its cluster */
     }
     x->lro.absent_ok = true;
     gcp_lro_start(&x->lro, op);
@@ -223,7 +286,9 @@ static bool rest_delete(struct cc_undo *x, struct op *op, const json_t *object)
 static bool is_orphan(const struct cc_undo *x, size_t i)
 {
     const json_t *o = x->list.v[i].json;
-    return cc_ask_ours(&x->ask, i) && !live_of(x, o) && !cc_keeps(x->s->ctx, o) &&
+    if (rd_streq(rd_json_str(o, "kind", NULL), "IAMPolicyMember"))
+        return stays_behind(x, o);
+    return alone_at_google(x, i) && !cc_keeps(x->s->ctx, o) &&
            !rd_streq(rd_json_str(o, "kind", NULL), "ContainerNodePool");
 }
 
@@ -246,6 +311,8 @@ static void take_rest(struct cc_undo *x)
     struct rd_err *err = op_take_err(&x->lro.op);
     if (!err)
         err = op_take_err(&x->call.op);
+    if (!err)
+        err = op_take_err(&x->unbind.op);
     RD_AUTOFREE char *title = cc_google_title(x->list.v[x->rest].json);
     if (!err) {
         x->s->ctx->writes++;
