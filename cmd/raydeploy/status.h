@@ -11,6 +11,8 @@ json_t *status_look(struct verb_ctx *v, struct k8s_client *client, const char *w
                     struct k8s_client *lock, int *ret_code);
 
 /* ---- Pure parts ---- */
+/* Who holds a Lease; JSON null: nobody. Owned. */
+json_t *status_lock(const json_t *lease, int64_t now_wall_ms);
 /* Nodes of a list by the pool that their label names. Owned. */
 json_t *status_node_pools(const json_t *nodes);
 /* Pods of a list in order of group and name. Owned. */

@@ -304,13 +304,25 @@ static void begin(struct op *parent, void *ctx)
 
 /* ---- What was found ---- */
 
-static json_t *lock_json(const json_t *lease)
+/* Whose last sign of life is older than twice the time for which the lock is good: a holder on another
+ * machine that died, if the clocks are right. */
+static bool is_silent(const json_t *lease, int64_t now_wall_ms)
+{
+    const char *renewed = rd_json_path_str(lease, "spec.renewTime");
+    json_int_t good_s = rd_json_path_int(lease, "spec.leaseDurationSeconds", 0);
+    int64_t at_ms;
+    return renewed && good_s > 0 && rd_rfc3339_parse(renewed, &at_ms) &&
+           now_wall_ms - at_ms > 2 * 1000 * (int64_t)good_s;
+}
+
+json_t *status_lock(const json_t *lease, int64_t now_wall_ms)
 {
     const char *holder = rd_json_path_str(lease, "spec.holderIdentity");
     if (!holder || !*holder)
         return json_null();
     RD_AUTOFREE char *person = holder_person(holder);
-    json_t *o = rd_json_pack("{s:s, s:b}", "holder", person, "dead", holder_is_dead(holder));
+    json_t *o = rd_json_pack("{s:s, s:b, s:b}", "holder", person, "dead", holder_is_dead(holder),
+                             "silent", is_silent(lease, now_wall_ms));
     set_text(o, "since", rd_json_path_str(lease, "spec.acquireTime"));
     set_text(o, "renewed", rd_json_path_str(lease, "spec.renewTime"));
     return o;
@@ -367,7 +379,7 @@ static json_t *result(struct look *l)
                       ? status_ray(l->ray[RAY_NODES].result, l->ray[RAY_USAGE].result)
                       : json_null();
     return rd_json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "versions", versions, "lock",
-                        lock_json(l->parts[PART_LEASE].result), "node_pools",
+                        status_lock(l->parts[PART_LEASE].result, rd_wall_ms()), "node_pools",
                         status_node_pools(l->parts[PART_NODES].result), "pods",
                         status_pods(l->parts[PART_PODS].result, rd_wall_ms()), "ray", ray, "jobs",
                         running_jobs(l->ray[RAY_JOBS].result), "unreachable", l->unreachable);

@@ -38,6 +38,32 @@ static void nodes_by_pool(void **state)
     check("no answer", status_node_pools(NULL), "[]");
 }
 
+static void who_holds_the_lock(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *renewed, *want;
+    } rows[] = {
+        {"2026-01-02T03:03:00.000000Z",
+         "{\"dead\":false,\"holder\":\"somebody\",\"renewed\":\"2026-01-02T03:03:00.000000Z\",\"silent\":false,"
+         "\"since\":\"2026-01-02T03:00:00.000000Z\"}"},
+        {"2026-01-02T03:02:00.000000Z",
+         "{\"dead\":false,\"holder\":\"somebody\",\"renewed\":\"2026-01-02T03:02:00.000000Z\",\"silent\":true,"
+         "\"since\":\"2026-01-02T03:00:00.000000Z\"}"},
+    };
+    int64_t now_ms = 0;
+    assert_true(rd_rfc3339_parse("2026-01-02T03:04:05Z", &now_ms));
+    for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
+        RD_AUTOJSON json_t *lease = rd_json_pack(
+            "{s:{s:s, s:s, s:s, s:i}}", "spec", "holderIdentity", "somebody", "acquireTime",
+            "2026-01-02T03:00:00.000000Z", "renewTime", rows[i].renewed, "leaseDurationSeconds", 60);
+        check("held", status_lock(lease, now_ms), rows[i].want);
+    }
+    RD_AUTOJSON json_t *left = tree("{\"spec\":{\"holderIdentity\":\"\"}}");
+    assert_true(json_is_null(status_lock(left, now_ms)));
+    assert_true(json_is_null(status_lock(NULL, now_ms)));
+}
+
 static void pods_by_group(void **state)
 {
     (void)state;
@@ -110,6 +136,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_by_pool),
+        cmocka_unit_test(who_holds_the_lock),
         cmocka_unit_test(pods_by_group),
         cmocka_unit_test(rays_own_view),
         cmocka_unit_test(as_text),

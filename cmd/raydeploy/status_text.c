@@ -45,8 +45,13 @@ static void put_lock(const json_t *look, struct rd_buf *out)
     put_clean(out, rd_json_str(lock, "holder", NULL));
     rd_buf_puts(out, " since ");
     put_clean(out, rd_json_str(lock, "since", NULL));
-    if (rd_json_path_bool(lock, "dead", false))
+    if (rd_json_path_bool(lock, "dead", false)) {
         rd_buf_puts(out, " (that process is gone; the next run takes over)");
+    } else if (rd_json_path_bool(lock, "silent", false)) {
+        rd_buf_puts(out, " (not heard of since ");
+        put_clean(out, rd_json_str(lock, "renewed", NULL));
+        rd_buf_puts(out, "; the next run takes over when it stays silent)");
+    }
     rd_buf_putc(out, '\n');
 }
 
