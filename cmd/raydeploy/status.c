@@ -12,6 +12,7 @@
 #define LOOK_LOCAL_MS 8000 /* without --timeout */
 #define LOOK_GKE_MS 30000  /* Google's APIs as well */
 #define WATCH_PAUSE_MS 2000
+#define ASK_GOOGLE_MS 5000
 
 /* The steps' own words: what a look found, not where the machine stands. */
 static const char *word_of(const struct drive_step_report *s)
@@ -81,6 +82,35 @@ struct picture {
     bool stopped; /* by a signal */
 };
 
+/* The look ends where a step does not answer, such as the management cluster; Google itself may know the
+ * workload cluster all the same. */
+static struct k8s_client *connect_workload(const struct picture *p, struct rd_err **reterr)
+{
+    struct verb_ctx *v = p->d.v;
+    const json_t *facts = p->d.result.facts;
+    if (v->config.target == TARGET_LOCAL || json_object_get(facts, "gke.endpoint"))
+        return verb_workload(v, facts, reterr);
+    int gke = steps_find(p->d.rows, p->d.count, "gke");
+    int first = steps_find(p->d.rows, p->d.count, "preflight");
+    RD_ASSERT(gke >= 0 && first >= 0);
+    if (p->d.result.steps[gke].state == STEP_GONE) {
+        rd_fail(reterr, RD_ERR_NOT_FOUND, "the cluster is not there");
+        return NULL;
+    }
+    if (p->d.result.steps[first].state != STEP_DONE) {
+        rd_fail(reterr, RD_ERR_PREFLIGHT, "its address is not known");
+        return NULL;
+    }
+    struct rd_err *told = v->failure; /* of the look: it stays the failure */
+    uint64_t limit_ms = v->config.timeout_ms;
+    v->failure = NULL;
+    v->config.timeout_ms = ASK_GOOGLE_MS;
+    struct k8s_client *client = verb_workload(v, NULL, reterr);
+    v->config.timeout_ms = limit_ms;
+    v->failure = told;
+    return client;
+}
+
 static void picture_take(struct picture *p, struct verb_ctx *v, bool quiet)
 {
     struct rd_err *err = NULL;
@@ -98,12 +128,16 @@ static void picture_take(struct picture *p, struct verb_ctx *v, bool quiet)
         return;
     const json_t *facts = p->d.result.facts;
     bool local = v->config.target == TARGET_LOCAL;
-    struct k8s_client *client = local || json_object_get(facts, "gke.endpoint")
-                                    ? verb_workload(v, facts, &err)
-                                    : NULL;
+    struct k8s_client *client = connect_workload(p, &err);
+    if (err && err->kind == RD_ERR_CANCELLED) {
+        p->code = 128 + SIGINT;
+        p->stopped = true;
+        rd_err_free(err);
+        return;
+    }
     struct rd_err *no_lock = NULL; /* the steps tell of a management cluster that is not there */
     struct k8s_client *lock = local ? client : verb_management(v, facts, &no_lock);
-    p->look = status_look(v, client, err ? err->message : "the cluster is not there", lock, &code);
+    p->look = status_look(v, client, err ? err->message : NULL, lock, &code);
     rd_err_free(no_lock);
     if (lock && lock != client)
         k8s_client_free(lock);
