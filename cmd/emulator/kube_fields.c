@@ -80,7 +80,9 @@ void kube_set_subtract(json_t *from, const json_t *other)
 {
     const char *key;
     json_t *child;
-    json_object_foreach ((json_t *)other, key, child) {
+    void *next;
+    /* A set may be taken from itself: the entry goes while we stand on it. */
+    json_object_foreach_safe ((json_t *)other, next, key, child) {
         json_t *mine = json_object_get(from, key);
         if (mine == NULL)
             continue;
