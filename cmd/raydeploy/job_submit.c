@@ -79,16 +79,17 @@ static bool read_env(struct submit *s, struct rd_err **reterr)
     const char *file = verb_flag_text(v, "runtime-env");
     const char *what = file ? file : "--runtime-env-json";
     struct rd_strv unknown = {NULL, 0};
+    RD_AUTOJSON json_t *lines = NULL;
     if (file && verb_flag_text(v, "runtime-env-json"))
         return rd_fail(reterr, RD_ERR_INPUT,
                        "--runtime-env and --runtime-env-json cannot be used together");
     if (file)
-        s->env = ray_runtime_env_read(file, reterr);
+        s->env = ray_runtime_env_read(file, &lines, reterr);
     else if (verb_flag_text(v, "runtime-env-json"))
         s->env = read_json_flag(v, "runtime-env-json", reterr);
     else
         s->env = json_object();
-    bool ok = s->env && ray_runtime_env_check(s->env, what, &unknown, reterr);
+    bool ok = s->env && ray_runtime_env_check(s->env, what, lines, &unknown, reterr);
     for (size_t i = 0; ok && i < unknown.len; i++)
         verb_say(v, NOTE_WARN, "%s: Ray's own client knows no field %s", what, unknown.v[i]);
     rd_strv_clear(&unknown);

@@ -16,6 +16,8 @@ bool kubeconfig_str(const struct kubeconfig_part *p, const char *key, char **ret
         return true;
     if (!json_is_string(v))
         return rd_fail(reterr, RD_ERR_INPUT, "%s: %s must be a string", p->where, key);
+    if (strlen(json_string_value(v)) != json_string_length(v))
+        return rd_fail(reterr, RD_ERR_INPUT, "%s: %s holds a NUL character", p->where, key);
     if (json_string_length(v))
         rd_str_dup(ret, json_string_value(v));
     return true;

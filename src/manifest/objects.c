@@ -39,9 +39,22 @@ static void append(struct manifest_list *l, json_t *take, const char *file, int 
     l->v[l->len++] = (struct manifest_object){.json = take, .file = rd_strdup(file), .line = line};
 }
 
+/* What goes into addresses and messages, read on as C strings. */
+static bool is_printable(const json_t *v)
+{
+    const char *s = json_string_value(v);
+    for (size_t i = 0; i < json_string_length(v); i++)
+        if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+            return false;
+    return true;
+}
+
 static bool want_text(const json_t *v, const char *what, const char *title, const char *file,
                       int line, struct rd_err **reterr)
 {
+    if (json_is_string(v) && !is_printable(v))
+        return rd_fail(reterr, RD_ERR_INPUT, "%s:%d: the %s of %s holds a control character", file, line,
+                       what, title);
     if (json_is_string(v) && json_string_length(v) > 0)
         return true;
     if (!v || json_is_null(v))
@@ -75,6 +88,9 @@ static bool add_object(struct manifest_list *l, json_t *take, const char *file, 
             line, kind);
     if (!want_text(name, "metadata.name", kind, file, line, reterr))
         return false;
+    if (json_is_string(space) && !is_printable(space))
+        return rd_fail(reterr, RD_ERR_INPUT,
+                       "%s:%d: the metadata.namespace of %s holds a control character", file, line, title);
     if (space && !json_is_null(space) && !json_is_string(space))
         return rd_fail(reterr, RD_ERR_INPUT, "%s:%d: the metadata.namespace of %s is not text",
                        file, line, title);

@@ -80,6 +80,8 @@ static bool looks_numeric(const char *s)
 const char *scalar_resolve_strict(struct scalar *ret, const char *text, size_t len, bool plain)
 {
     *ret = (struct scalar){.type = SCALAR_STRING, .text = text, .len = len};
+    if (memchr(text, '\0', len)) /* "a\0b" is "a" to whoever reads on */
+        return "is cut by a NUL character";
     if (!plain)
         return NULL;
     if (!*text || strcmp(text, "~") == 0 || strcmp(text, "null") == 0) {

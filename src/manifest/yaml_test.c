@@ -122,6 +122,8 @@ static void refusals_say_where(void **state)
         {YAML_STRICT, "a: 1\na: 2\n", "f.yaml:2:1: key 'a' is given twice"},
         {YAML_STRICT, "b:\n  a: 1\n  a: 2\n", "f.yaml:3:3: key 'a' is given twice"},
         {YAML_STRICT, "a: &x 1\n", "f.yaml:1:4: anchors (&x) are not allowed here"},
+        {YAML_STRICT, "a: 1\nb: \"x\\0y\"\n", "f.yaml:2:4: 'x' is cut by a NUL character"},
+        {YAML_STRICT, "\"x\\0y\": 1\n", "f.yaml:1:1: "},
         {YAML_STRICT, "a: *x\n", "f.yaml:1:4: aliases (*x) are not allowed here"},
         {YAML_STRICT, "a: !!str 1\n", "f.yaml:1:4: tags"},
         {YAML_STRICT, "a: !x {}\n", "f.yaml:1:4: tags"},

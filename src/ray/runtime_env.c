@@ -10,21 +10,36 @@
 
 #define LIST_FILE_MAX ((size_t)1 << 20)
 
-json_t *ray_runtime_env_read(const char *path, struct rd_err **reterr)
+static json_t *lines_of(const struct yaml_doc *doc)
+{
+    json_t *lines = json_object();
+    const char *field;
+    json_t *value;
+    json_object_foreach (doc->root, field, value) {
+        RD_AUTOFREE char *at = yaml_pointer_child("", field);
+        json_object_set_new(lines, field, json_integer(yaml_marks_line(doc->marks, at)));
+    }
+    return lines;
+}
+
+json_t *ray_runtime_env_read(const char *path, json_t **ret_lines, struct rd_err **reterr)
 {
     struct yaml_stream s;
-    if (!yaml_read_file(path, YAML_FOREIGN, NULL, false, &s, reterr))
+    if (!yaml_read_file(path, YAML_FOREIGN, NULL, true, &s, reterr))
         return NULL;
     json_t *env = NULL;
     if (s.len > 1)
-        rd_fail(reterr, RD_ERR_INPUT, "%s holds %zu documents; a runtime environment is one", path,
-                s.len);
+        rd_fail(reterr, RD_ERR_INPUT, "%s:%d: holds %zu documents; a runtime environment is one", path,
+                s.docs[1].line, s.len);
     else if (s.len == 0 || json_is_null(s.docs[0].root))
         env = json_object();
     else if (!json_is_object(s.docs[0].root))
-        rd_fail(reterr, RD_ERR_INPUT, "%s is no mapping of runtime environment fields", path);
+        rd_fail(reterr, RD_ERR_INPUT, "%s:%d: no mapping of runtime environment fields", path,
+                s.docs[0].line);
     else
         env = json_incref(s.docs[0].root);
+    if (env && ret_lines)
+        *ret_lines = s.len ? lines_of(&s.docs[0]) : json_object();
     yaml_stream_clear(&s);
     return env;
 }
@@ -174,7 +189,7 @@ static bool check_conda(struct check *c)
         return true;
     if (!text)
         return wrong(c, "conda", "a name, a file or a mapping", v);
-    json_t *read = ray_runtime_env_read(text, c->reterr);
+    json_t *read = ray_runtime_env_read(text, NULL, c->reterr);
     if (!read) {
         rd_err_wrap(*c->reterr, "%s: conda", c->what);
         return false;
@@ -273,8 +288,8 @@ static bool check_together(struct check *c)
     return true;
 }
 
-bool ray_runtime_env_check(json_t *env, const char *what, struct rd_strv *unknown,
-                           struct rd_err **reterr)
+bool ray_runtime_env_check(json_t *env, const char *what, const json_t *lines,
+                           struct rd_strv *unknown, struct rd_err **reterr)
 {
     struct check c = {.env = env, .what = what, .reterr = reterr};
     struct rd_strv names = {NULL, 0};
@@ -293,7 +308,11 @@ bool ray_runtime_env_check(json_t *env, const char *what, struct rd_strv *unknow
         }
         if (!is_known(names.v[i]) && unknown)
             rd_strv_add(unknown, names.v[i]);
+        json_int_t line = json_integer_value(json_object_get(lines, names.v[i]));
+        RD_AUTOFREE char *where = rd_asprintf("%s:%d", what, (int)line);
+        c.what = line ? where : what;
         ok = check_field(&c, names.v[i], value);
+        c.what = what;
     }
     rd_strv_clear(&names);
     return ok && check_together(&c);

@@ -31,9 +31,10 @@ static void checks(void **state)
         {"{}", NULL, "{}"},
         {"env_vars: {A: \"1\"}\nexcludes: ['*.log']\nworking_dir: .\n", NULL,
          "{\"env_vars\":{\"A\":\"1\"},\"excludes\":[\"*.log\"],\"working_dir\":\".\"}"},
-        {"env_vars: {A: 1}", "env_vars.A must be a text, and is a number", NULL},
+        {"env_vars: {A: 1}", "env.yaml:1: env_vars.A must be a text, and is a number", NULL},
         {"env_vars: [A]", "env_vars must be a mapping of names to texts, and is a list", NULL},
-        {"- a", "is no mapping", NULL},
+        {"pip: []\nexcludes: []\nenv_vars: 1", "env.yaml:3: env_vars must be", NULL},
+        {"\n- a", "env.yaml:2: no mapping", NULL},
         {"pip: [requests]", NULL, "{\"pip\":{\"packages\":[\"requests\"],\"pip_check\":false}}"},
         {"pip: FILE", NULL,
          "{\"pip\":{\"packages\":[\"requests==2\",\"# note\",\"numpy\"],\"pip_check\":false}}"},
@@ -55,7 +56,7 @@ static void checks(void **state)
          "{\"config\":{\"eager_install\":false,\"setup_timeout_seconds\":-1}}"},
         {"working_dir: [a]", "working_dir must be a text, and is a list", NULL},
         {"pip: null", NULL, "{}"},
-        {"a: 1\n---\nb: 2\n", "holds 2 documents", NULL},
+        {"a: 1\n---\nb: 2\n", "env.yaml:3: holds 2 documents", NULL},
         {"a: [", "env.yaml", NULL},
     };
     for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
@@ -71,8 +72,9 @@ static void checks(void **state)
         put(file, rd_buf_str(&text));
         struct rd_err *err = NULL;
         struct rd_strv unknown = {NULL, 0};
-        json_t *env = ray_runtime_env_read(file, &err);
-        bool ok = env && ray_runtime_env_check(env, file, &unknown, &err);
+        json_t *lines = NULL;
+        json_t *env = ray_runtime_env_read(file, &lines, &err);
+        bool ok = env && ray_runtime_env_check(env, file, lines, &unknown, &err);
         if (ok != (rows[i].message == NULL))
             fail_msg("row %zu (%s): %s", i, rows[i].text, ok ? "taken" : err->message);
         if (err) {
@@ -87,6 +89,7 @@ static void checks(void **state)
         rd_strv_clear(&unknown);
         rd_err_free(err);
         json_decref(env);
+        json_decref(lines);
     }
     unlink(file);
     unlink(list);
@@ -100,7 +103,7 @@ static void unknown_fields_are_told(void **state)
     struct rd_err *err = NULL;
     struct rd_strv unknown = {NULL, 0};
     json_t *env = rd_json_pack("{s:s, s:{}}", "wroking_dir", ".", "env_vars");
-    assert_true(ray_runtime_env_check(env, "env", &unknown, &err));
+    assert_true(ray_runtime_env_check(env, "env", NULL, &unknown, &err));
     rd_check_int("unknown", (long long)unknown.len, 1);
     rd_check_str("unknown", unknown.v[0], "wroking_dir");
     rd_strv_clear(&unknown);
