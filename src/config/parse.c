@@ -56,7 +56,6 @@ static void store_common(struct parse *p, const struct option *o, const char *va
 {
     if (o->type == OPT_COUNT) {
         json_int_t n = json_integer_value(json_object_get(p->common, o->name));
-        RD_AUTOFREE char *text = rd_asprintf("%" JSON_INTEGER_FORMAT, n + 1);
         json_object_set_new(p->common, o->name, json_integer(n + 1));
         return;
     }
