@@ -97,7 +97,8 @@ unsigned aim_rate(const struct sim *s, unsigned step, enum sim_fault f)
     const struct aim *a = &s->aim;
     if ((int)step != s->focus || (a->late && !was_done(s)))
         return 0;
-    if (f == a->fault || (f == FAULT_MEDDLE && a->fault != FAULT_DRIFT)) /* meddling comes when aim_meddles() says so */
+    /* Meddling comes when aim_meddles() says so. */
+    if (f == a->fault || (f == FAULT_MEDDLE && a->fault != FAULT_DRIFT))
         return 600;
     if (a->found == FOUND_FAILING && f == FAULT_COMPLAINT)
         return 800;

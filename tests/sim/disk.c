@@ -101,6 +101,37 @@ void disk_wipe(struct disk *d)
     d->inventory = (struct inventory){0};
 }
 
+/* A byte of the journal is another: whoever reads it must hear of it. Only of the last record may it be
+ * taken for one that was never written to its end. */
+static void damage(struct sim *s, struct disk *d)
+{
+    size_t last = 0, lines = 0;
+    for (size_t n = 0; n + 1 < d->len; n++)
+        if (d->bytes[n] == '\n')
+            last = n + 1, lines++;
+    if (lines < 2)
+        return;
+    size_t at = sim_random(s, last);
+    if (d->bytes[at] == '\n')
+        at--;
+    d->bytes[at] ^= 4;
+    struct journal_scan scan;
+    json_t *records = json_array();
+    journal_scan(d->bytes, d->len, records, &scan);
+    if (!scan.damage)
+        sim_violate(s, "journal: byte %zu of %zu is damaged and nothing is said", at, d->len);
+    json_decref(records);
+}
+
+/* The run is on another machine, or this one's journal is damaged and is rebuilt: set aside, begun anew. */
+void disk_lose(struct sim *s, struct proc *p)
+{
+    struct disk *d = proc_disk(s, p);
+    if (d->real && sim_random(s, 2))
+        damage(s, d);
+    disk_wipe(d);
+}
+
 void disk_begin(struct sim *s, struct proc *p)
 {
     struct disk *d = proc_disk(s, p);

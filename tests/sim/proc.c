@@ -218,7 +218,7 @@ void proc_begin(struct sim *s, struct proc *p, const struct phase_goal *goal, bo
     if (s->faults && sim_chance(s, s->rate[FAULT_CRASH]))
         p->crash_after = 1 + (unsigned)sim_random(s, s->count * (4 + sim_random(s, 16)));
     if (sim_fault(s, FAULT_NO_DISK)) {
-        disk_wipe(proc_disk(s, p));
+        disk_lose(s, p);
         sim_struck(s, p, FAULT_NO_DISK);
         sim_tell(s, "run %u: on a new machine", p->id);
     }

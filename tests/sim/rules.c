@@ -43,7 +43,8 @@ static void check_mutation(struct sim *s, struct proc *p, const struct phase_com
     for (unsigned k = 0; k < s->count; k++) {
         if (up && (s->defs[i].needs & ((step_set)1 << k)) && !knows_ready(p, k))
             sim_violate(s, "rule 1: %s %s while %s is not known to be ready", verb, id, s->ids[k]);
-        if (!up && (p->phase.closure >> k & 1) && ((s->defs[k].needs >> i & 1) || (s->defs[i].down_after >> k & 1)) &&
+        bool after = (s->defs[k].needs >> i & 1) || (s->defs[i].down_after >> k & 1);
+        if (!up && (p->phase.closure >> k & 1) && after &&
             !out_of_the_way(s, p, k))
             sim_violate(s, "rule 1: %s %s while %s still stands on it", verb, id, s->ids[k]);
     }

@@ -60,7 +60,7 @@
     X(FAULT_JUMP, 'P', "clock jump")    /* the machine slept: connections are gone */              \
     X(FAULT_DISK, 'P', "disk full")                                                                \
     X(FAULT_TORN, 'P', "torn write")                                                               \
-    X(FAULT_NO_DISK, 'P', "disk lost")  /* the run goes on from another machine */                 \
+    X(FAULT_NO_DISK, 'P', "disk lost")  /* another machine, or the journal is rebuilt */             \
     X(FAULT_LEASE, 'P', "lease not renewed")                                                       \
     X(FAULT_MIRROR, 'P', "mirror not written")                                                     \
     X(FAULT_RIVAL, 'P', "second run")
@@ -389,6 +389,7 @@ void disk_write(struct sim *s, struct proc *p, const struct phase_command *c);
 void disk_turn(struct sim *s, struct proc *p);
 void disk_crash(struct sim *s, struct proc *p);
 void disk_wipe(struct disk *d);
+void disk_lose(struct sim *s, struct proc *p);
 uint64_t disk_next_ms(const struct proc *p);
 void mirror_release(struct sim *s, struct proc *p);
 void mirror_read(struct sim *s, struct proc *p); /* with the lock: what other machines applied and asked for */
