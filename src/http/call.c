@@ -71,6 +71,15 @@ struct rd_err *http_status_error(const struct http_req *r, const char *what)
     return err;
 }
 
+/* A yes may have grown old meanwhile: the request waited for its turn or for a connection, or this process
+ * was stopped. */
+static bool may_leave(struct http_req *r)
+{
+    struct http_call *c = container_of(r, struct http_call, req);
+    rd_err_freep(&c->held);
+    return c->may_send(c, &c->held);
+}
+
 static void send_request(struct http_call *c)
 {
     struct rd_err *err = NULL;
@@ -82,6 +91,7 @@ static void send_request(struct http_call *c)
     c->state = CALL_REQUEST;
     /* A stale connection makes curl send again by itself; what must go once gets its own. */
     c->req.fresh = c->idem == RETRY_ONCE;
+    c->req.may_leave = c->may_send != NULL ? may_leave : NULL;
     if (c->auth != NULL) {
         c->auth->ops->apply(c->auth, &c->req);
         c->auth_generation = c->auth->generation;
@@ -131,6 +141,13 @@ static void judge(struct http_call *c)
     struct http_req *r = &c->req;
     struct rd_err *err = op_take_err(&r->op);
     struct retry_outcome o = {.sent = r->sent};
+    if (r->held_back) {
+        rd_err_free(err);
+        err = c->held;
+        c->held = NULL;
+        op_finish(&c->op, err);
+        return;
+    }
     if (err != NULL) {
         o.transport = err->kind;
         c->unsure |= r->sent;
@@ -250,6 +267,7 @@ void http_call_start(struct http_call *c, struct op *parent)
     c->attempt = 0;
     c->refreshed = c->unsure = false;
     keep_last(c, NULL);
+    rd_err_freep(&c->held);
 }
 
 void http_call_clear(struct http_call *c)
@@ -260,4 +278,5 @@ void http_call_clear(struct http_call *c)
     rd_err_free(op_take_err(&c->wait.op));
     rd_err_free(op_take_err(&c->pause.op));
     keep_last(c, NULL);
+    rd_err_freep(&c->held);
 }

@@ -43,8 +43,8 @@ struct http_call {
     enum call_judgement (*judge)(struct http_call *c, struct rd_err **ret_err);
     /* Told about each retry, for progress; may be NULL. */
     void (*on_retry)(struct http_call *c, const struct rd_err *why, uint64_t delay_ms);
-    /* Asked right before each attempt, on the clock as it is then: a process that was stopped for a
-     * while must not send what it was about to. False with an error ends the call with it. NULL: always. */
+    /* Asked before each attempt, and once more when nothing but the sending is left, on the clock as it is
+     * then: a process that was stopped for a while must not send what it was about to. False with an error ends the call with it. NULL: always. */
     bool (*may_send)(struct http_call *c, struct rd_err **ret_err);
     void *ctx;                   /* the owner's */
     unsigned attempt;
@@ -55,6 +55,7 @@ struct http_call {
     int state;
     uint64_t auth_generation;
     struct rd_err *last;         /* owned; why the last attempt failed */
+    struct rd_err *held;         /* owned; why it was held back */
 };
 
 /* Prepares zeroed or cleared memory: policy retry_fetch, RETRY_SAFE. */

@@ -208,13 +208,14 @@ static void giving_up(void **state)
     server_free(s);
 }
 
-/* Goal: the gate is asked before each attempt; what it refuses is not sent. */
-static unsigned gate_asked;
+/* Goal: the gate is asked before each attempt, and again before its first byte; what it refuses is not
+ * sent. */
+static unsigned gate_asked, gate_yeses;
 
-static bool gate_once(struct http_call *c, struct rd_err **ret_err)
+static bool gate(struct http_call *c, struct rd_err **ret_err)
 {
     (void)c;
-    return gate_asked++ == 0 || rd_fail(ret_err, RD_ERR_TRANSIENT, "too late to send");
+    return gate_asked++ < gate_yeses || rd_fail(ret_err, RD_ERR_TRANSIENT, "too late to send");
 }
 
 static void a_gate_before_each_attempt(void **state)
@@ -224,12 +225,33 @@ static void a_gate_before_each_attempt(void **state)
     struct server *s = server_new(script_answers, &a, NULL);
     struct calls c = {0};
     open_calls(&c, s, 1, "GET");
-    c.call[0].may_send = gate_once;
+    c.call[0].may_send = gate;
     gate_asked = 0;
+    gate_yeses = 2;
     go(&c);
     assert_call_err(&c, RD_ERR_TRANSIENT, "too late to send");
     assert_int_equal(a.next, 1);
+    assert_int_equal(gate_asked, 3);
+    close_calls(&c);
+    server_free(s);
+}
+
+/* Goal: the lock ran out while the connection was made: not a byte of the request leaves. */
+static void a_gate_before_the_first_byte(void **state)
+{
+    (void)state;
+    struct answers a = ANSWERS("200");
+    struct server *s = server_new(script_answers, &a, NULL);
+    struct calls c = {0};
+    open_calls(&c, s, 1, "POST");
+    c.call[0].may_send = gate;
+    gate_asked = 0;
+    gate_yeses = 1;
+    go(&c);
+    assert_call_err(&c, RD_ERR_TRANSIENT, "too late to send");
+    assert_int_equal(a.next, 0);
     assert_int_equal(gate_asked, 2);
+    assert_false(c.call[0].req.sent);
     close_calls(&c);
     server_free(s);
 }
@@ -537,6 +559,7 @@ int main(void)
         cmocka_unit_test(retries),
         cmocka_unit_test(giving_up),
         cmocka_unit_test(a_gate_before_each_attempt),
+        cmocka_unit_test(a_gate_before_the_first_byte),
         cmocka_unit_test(retry_after_past_the_deadline),
         cmocka_unit_test(deadline_in_a_later_attempt),
         cmocka_unit_test(cancelling),

@@ -167,6 +167,8 @@ static struct rd_err *sort(const struct http_req *r, CURLcode code, const char *
     curl_easy_getinfo(r->easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
     if (r->over)
         return fail_over(r, origin);
+    if (r->held_back)
+        return rd_err_new(RD_ERR_TRANSIENT, "the request to %s was held back", origin);
     if (tunnel >= 300 && !r->sent)
         return fail_tunnel(origin, tunnel);
     switch (code) {

@@ -71,6 +71,8 @@ struct http_req {
     bool fresh;              /* on a connection of its own, so that curl cannot repeat by itself what a
                                 stale one swallowed: for what must not be sent twice */
     bool no_decode;          /* send no Accept-Encoding (watches) */
+    bool (*may_leave)(struct http_req *r); /* asked once connected, with nothing between a yes and the first
+                                byte; no: RD_ERR_TRANSIENT, and nothing was sent. NULL: always */
     /* Out. */
     long status;             /* 0: no status line yet */
     struct rd_buf resp;      /* .max may be set before the start; default 16 MiB */
@@ -91,7 +93,7 @@ struct http_req {
     curl_off_t uploaded;
     size_t header_bytes;
     CURLcode result;
-    bool completed, headers_done, over, counted, bad_header;
+    bool completed, headers_done, over, counted, bad_header, held_back;
     struct curl_slist *connect_to, *wire_headers;
     struct http_resolve *resolve;
 };

@@ -318,7 +318,7 @@ static void reset_answer(struct http_req *r)
     rd_buf_reset(&r->warnings);
     r->status = 0;
     r->retry_after_ms = 0;
-    r->sent = r->completed = r->headers_done = r->over = false;
+    r->sent = r->completed = r->headers_done = r->over = r->held_back = false;
     r->started_ms = r->ended_ms = r->connected_ms = r->last_byte_ms = 0;
     r->sent_bytes = r->got_bytes = r->header_bytes = 0;
     r->uploaded = 0;

@@ -57,6 +57,9 @@ static int on_about_to_send(void *ctx, char *peer, char *local, int peer_port, i
 {
     (void)peer, (void)local, (void)peer_port, (void)local_port;
     struct http_req *r = ctx;
+    r->held_back = r->may_leave != NULL && !r->may_leave(r);
+    if (r->held_back)
+        return CURL_PREREQFUNC_ABORT;
     r->sent = !r->connect_only;
     r->connected_ms = op_now_ms(&r->op);
     op_wake(&r->op); /* from here on the first-byte limit counts */
