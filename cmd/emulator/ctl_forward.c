@@ -3,6 +3,7 @@
  * other port nobody listens. */
 #include "ctl_ray.h"
 
+#include "conn.h"
 #include "http.h"
 
 #include <stdlib.h>
@@ -56,16 +57,55 @@ static bool is_open(const json_t *pod, long port)
     return port == RAY_PORT && rd_streq(type, "head") && ctl_condition_true(pod, "Ready");
 }
 
-static void answer(struct emu_req *req, struct forward *f, const struct emu_msg *m)
+/* The tunnel is gone, without a word. */
+static bool cut(struct emu_req *req, struct forward *f)
+{
+    req->on_gone = NULL;
+    forward_free(f);
+    emu_drop(req);
+    return false;
+}
+
+static void work_out(struct forward *f, const json_t *pod, const struct emu_msg *m,
+                     const struct emu_fault *fault, struct dash_answer *a)
+{
+    if (fault->effect == EMU_STATUS)
+        *a = (struct dash_answer){.status = fault->status,
+                                  .body = rd_strdup("fault by rule of the emulator"),
+                                  .len = strlen("fault by rule of the emulator"),
+                                  .type = "text/plain"};
+    else
+        dash_serve(f->w, pod, m, a);
+}
+
+/* False: the tunnel is no more. */
+static bool answer(struct emu_req *req, struct forward *f, const struct emu_msg *m)
 {
     const json_t *found = kube_get(f->w->c, "pods", f->ns, f->pod);
     if (!is_open(found, f->port)) {
         refuse(req, f, found);
-        return;
+        return true;
     }
     RD_AUTOJSON json_t *pod = json_incref((json_t *)found);
+    struct emu_fault fault = emu_tunnel_fault(req, "ray", m);
+    enum emu_effect e = fault.effect;
+    if (e == EMU_DELAY || e == EMU_OP_FAIL)
+        fault.effect = e = EMU_NONE; /* a tunnel is as fast as it is, and Ray has no such operations */
+    if (e == EMU_RESET || e == EMU_KILL) {
+        emu_tunnel_log(req, "ray", m, 0, &fault);
+        if (e == EMU_KILL)
+            emu_kill_victim(req->emu);
+        return cut(req, f);
+    }
     struct dash_answer a = {0};
-    dash_serve(f->w, pod, m, &a);
+    work_out(f, pod, m, &fault, &a);
+    emu_tunnel_log(req, "ray", m, a.status, &fault);
+    if (e == EMU_DROP_REPLY || e == EMU_KILL_UNANSWERED) {
+        dash_answer_clear(&a);
+        if (e == EMU_KILL_UNANSWERED)
+            emu_kill_victim(req->emu);
+        return cut(req, f);
+    }
     RD_AUTOBUF struct rd_buf out = RD_BUF_INIT(RD_BUF_UNBOUNDED);
     rd_buf_printf(&out,
                   "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: %s\r\n"
@@ -74,8 +114,18 @@ static void answer(struct emu_req *req, struct forward *f, const struct emu_msg 
                   m->keep_alive ? "keep-alive" : "close");
     if (!rd_streq(m->method, "HEAD"))
         rd_buf_append(&out, a.body, a.len);
+    if (e == EMU_HALF)
+        out.len /= 2;
     send_on(req, DATA, out.data, out.len);
     dash_answer_clear(&a);
+    if (e == EMU_KILL_ANSWERED)
+        emu_kill_victim(req->emu);
+    if (e != EMU_HALF)
+        return true;
+    req->on_gone = NULL;
+    forward_free(f);
+    emu_ws_end(req, 1011);
+    return false;
 }
 
 static void on_data(struct emu_req *req, int opcode, const char *data, size_t len, void *arg)
@@ -93,8 +143,10 @@ static void on_data(struct emu_req *req, int opcode, const char *data, size_t le
             emu_http_parse(rd_buf_str(&f->in), f->in.len, &m, &used, &expects);
         if (r == EMU_HTTP_WHOLE) {
             rd_buf_consume(&f->in, used);
-            answer(req, f, &m);
+            bool open = answer(req, f, &m);
             emu_msg_clear(&m);
+            if (!open)
+                return;
             continue;
         }
         if (r == EMU_HTTP_MORE) {

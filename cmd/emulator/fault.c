@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define INSIDE "INSIDE"
 enum { DELAY_DEFAULT_MS = 5000 };
 
 static bool parse_effect(const char *s, struct emu_fault *ret, struct rd_err **reterr)
@@ -140,6 +141,22 @@ static bool method_matches(const char *want, const char *method, bool write, boo
     return rd_streq(want, "*") || rd_streq(want, method);
 }
 
+static bool path_matches(const struct emu_fault_rule *r, const char *api, const char *path)
+{
+    RD_AUTOFREE char *full = rd_asprintf("%s%s", api, path);
+    return rd_glob_match(r->glob, path) || rd_glob_match(r->glob, full);
+}
+
+/* Counts a request that matches the n-th rule; true: it strikes. */
+static bool strikes(struct emu_fault_rule *r, size_t n, double random)
+{
+    r->seen++;
+    /* Another number for each rule, or the first of several rates would always be the one. */
+    double own = random + (double)n * 0.6180339887498949;
+    own -= (double)(uint64_t)own;
+    return r->nth > 0 ? r->seen == r->nth : own < r->rate;
+}
+
 struct emu_fault emu_faults_pick(struct emu_faults *f, const char *api, const char *method,
                                  const char *path, const char *query, double random)
 {
@@ -147,22 +164,34 @@ struct emu_fault emu_faults_pick(struct emu_faults *f, const char *api, const ch
     bool write = emu_fault_is_write(api, method, path, query);
     bool after = f->after_write && rd_streq(method, "GET");
     f->after_write = write || (f->after_write && !after);
-    RD_AUTOFREE char *full = rd_asprintf("%s%s", api, path);
     for (size_t i = 0; i < f->count; i++) {
         struct emu_fault_rule *r = &f->rules[i];
-        if (!method_matches(r->method, method, write, after))
-            continue;
-        if (!rd_glob_match(r->glob, path) && !rd_glob_match(r->glob, full))
-            continue;
-        r->seen++;
-        /* Another number for each rule, or the first of several rates would always be the one. */
-        double own = random + (double)i * 0.6180339887498949;
-        own -= (double)(uint64_t)own;
-        bool strikes = r->nth > 0 ? r->seen == r->nth : own < r->rate;
-        if (strikes && picked.effect == EMU_NONE)
+        if (method_matches(r->method, method, write, after) && path_matches(r, api, path) &&
+            strikes(r, i, random) && picked.effect == EMU_NONE)
             picked = r->fault;
     }
     return picked;
+}
+
+struct emu_fault emu_faults_pick_inside(struct emu_faults *f, const char *api, const char *path,
+                                        double random)
+{
+    struct emu_fault picked = {.effect = EMU_NONE};
+    for (size_t i = 0; i < f->count; i++) {
+        struct emu_fault_rule *r = &f->rules[i];
+        if (rd_streq(r->method, INSIDE) && path_matches(r, api, path) && strikes(r, i, random) &&
+            picked.effect == EMU_NONE)
+            picked = r->fault;
+    }
+    return picked;
+}
+
+bool emu_faults_inside(const struct emu_faults *f)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (rd_streq(f->rules[i].method, INSIDE))
+            return true;
+    return false;
 }
 
 void emu_faults_clear(struct emu_faults *f)

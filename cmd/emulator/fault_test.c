@@ -105,9 +105,27 @@ static void test_writes(void **state)
     emu_faults_clear(&f);
 }
 
+static void test_inside(void **state)
+{
+    (void)state;
+    struct emu_faults f = {0};
+    struct rd_err *err = NULL;
+    assert_true(emu_faults_parse(&f, "* *:500", &err));
+    assert_false(emu_faults_inside(&f));
+    assert_int_equal(emu_faults_pick_inside(&f, "file", "/v1/x", 0).effect, EMU_NONE);
+    assert_true(emu_faults_parse(&f, "INSIDE file/*:op-fail@2", &err));
+    assert_true(emu_faults_inside(&f));
+    assert_int_equal(emu_faults_pick(&f, "file", "POST", "/v1/x", "", 0).effect, EMU_STATUS);
+    assert_int_equal(emu_faults_pick_inside(&f, "compute", "/v1/x", 0).effect, EMU_NONE);
+    assert_int_equal(emu_faults_pick_inside(&f, "file", "/v1/x", 0).effect, EMU_NONE);
+    assert_int_equal(emu_faults_pick_inside(&f, "file", "/v1/x", 0).effect, EMU_OP_FAIL);
+    emu_faults_clear(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_parse), cmocka_unit_test(test_pick),
-                                       cmocka_unit_test(test_writes)};
+                                       cmocka_unit_test(test_writes),
+                                       cmocka_unit_test(test_inside)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

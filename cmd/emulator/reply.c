@@ -80,6 +80,12 @@ void emu_reply_bytes(struct emu_req *req, int status, const char *type, const vo
 
 void emu_reply_json(struct emu_req *req, int status, json_t *take_body)
 {
+    if (req->on_answer != NULL && req->fault.effect == EMU_DROP_REPLY) {
+        json_decref(take_body);
+        req->status = status;
+        emu_drop(req);
+        return;
+    }
     if (req->on_answer != NULL) {
         req->status = status;
         emu_answer_fn *answer = req->on_answer;

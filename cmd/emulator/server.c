@@ -154,17 +154,14 @@ struct emu_req *emu_req_new(struct emu_listener *l, struct emu_conn *c, struct e
 }
 
 /* One line a request; the body as JSON if it is JSON. Written when the answer is known. */
-void emu_req_log(struct emu_req *req)
+static void log_line(struct emu_req *req, const char *api, const struct emu_msg *m, uint64_t seq,
+                     int64_t at_us, int status, const struct emu_fault *f)
 {
-    if (req->logged)
-        return;
-    req->logged = true;
     char time[32];
-    rd_rfc3339_us(req->wall_us, time);
-    json_t *line =
-        rd_json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:i}", "seq", (json_int_t)req->seq, "time",
-                     time, "api", req->listener->api, "method", req->msg.method, "path",
-                     req->msg.path, "query", req->msg.query, "status", req->status);
+    rd_rfc3339_us(at_us, time);
+    json_t *line = rd_json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:i}", "seq", (json_int_t)seq, "time", time,
+                                "api", api, "method", m->method, "path", m->path, "query", m->query,
+                                "status", status);
     if (req->caller != NULL)
         json_object_set_new(line, "caller", json_string(req->caller));
     if (req->on_answer != NULL)
@@ -172,16 +169,15 @@ void emu_req_log(struct emu_req *req)
     json_t *body = NULL;
     if (req->body_secret)
         body = json_string("(secret)");
-    else if (req->msg.body_len > 0) {
-        body = json_loadb(req->msg.body, req->msg.body_len, 0, NULL);
-        if (body == NULL && rd_utf8_valid(req->msg.body, req->msg.body_len))
-            body = json_stringn(req->msg.body, req->msg.body_len);
+    else if (m->body_len > 0) {
+        body = json_loadb(m->body, m->body_len, 0, NULL);
+        if (body == NULL && rd_utf8_valid(m->body, m->body_len))
+            body = json_stringn(m->body, m->body_len);
         if (body == NULL)
-            body = json_sprintf("(%zu bytes)", req->msg.body_len);
+            body = json_sprintf("(%zu bytes)", m->body_len);
     }
     if (body != NULL)
         json_object_set_new(line, "body", body);
-    const struct emu_fault *f = &req->fault;
     if (f->effect != EMU_NONE)
         json_object_set_new(line, "fault", json_integer(f->effect));
     char *text = json_dumps(line, JSON_COMPACT);
@@ -191,6 +187,31 @@ void emu_req_log(struct emu_req *req)
     fflush(log);
     free(text);
     json_decref(line);
+}
+
+void emu_req_log(struct emu_req *req)
+{
+    if (req->logged)
+        return;
+    req->logged = true;
+    log_line(req, req->listener->api, &req->msg, req->seq, req->wall_us, req->status, &req->fault);
+}
+
+static double draw(struct emu *e)
+{
+    return (double)(emu_rand(e) >> 11) / 9007199254740992.0;
+}
+
+struct emu_fault emu_tunnel_fault(struct emu_req *tunnel, const char *api, const struct emu_msg *m)
+{
+    struct emu *e = tunnel->emu;
+    return emu_faults_pick(&e->faults, api, m->method, m->path, m->query, draw(e));
+}
+
+void emu_tunnel_log(struct emu_req *tunnel, const char *api, const struct emu_msg *m, int status,
+                    const struct emu_fault *f)
+{
+    log_line(tunnel, api, m, ++tunnel->emu->server->seq, wall_us(), status, f);
 }
 
 void emu_req_end(struct emu_req *req)
@@ -265,9 +286,8 @@ static void reply_fault(struct emu_req *req, int status)
 void emu_server_dispatch(struct emu_req *req)
 {
     struct emu *e = req->emu;
-    double random = (double)(emu_rand(e) >> 11) / 9007199254740992.0;
     struct emu_fault f = emu_faults_pick(&e->faults, req->listener->api, req->msg.method,
-                                         req->msg.path, req->msg.query, random);
+                                         req->msg.path, req->msg.query, draw(e));
     req->fault = f;
     if (f.effect == EMU_KILL) {
         emu_kill_victim(e);
@@ -281,6 +301,41 @@ void emu_server_dispatch(struct emu_req *req)
                         on_delay);
     else
         run_handler(req);
+}
+
+/* What may happen between a controller and the API it calls. It has no patience to lose and no machine to
+ * kill: what is slow there is only slow, half an answer is none. */
+static void on_inside(struct emu_timer *t)
+{
+    struct emu_req *req = container_of(t, struct emu_req, timer);
+    struct emu *e = req->emu;
+    if (emu_faults_inside(&e->faults))
+        req->fault = emu_faults_pick_inside(&e->faults, req->listener->api, req->msg.path, draw(e));
+    switch (req->fault.effect) {
+    case EMU_STATUS:
+        reply_fault(req, req->fault.status);
+        return;
+    case EMU_RESET:
+        emu_drop(req);
+        return;
+    case EMU_HALF:
+        req->fault.effect = EMU_DROP_REPLY;
+        break;
+    case EMU_DELAY:
+        emu_timer_start(&e->clock, &req->timer,
+                        (uint64_t)((double)req->fault.delay_ms * e->clock.speed), on_delay);
+        return;
+    case EMU_NONE:
+    case EMU_DROP_REPLY:
+    case EMU_OP_FAIL:
+        break;
+    case EMU_KILL:
+    case EMU_KILL_UNANSWERED:
+    case EMU_KILL_ANSWERED:
+        req->fault.effect = EMU_NONE;
+        break;
+    }
+    run_handler(req);
 }
 
 void emu_call(struct emu *e, const char *api, const char *caller, const char *method,
@@ -303,7 +358,7 @@ void emu_call(struct emu *e, const char *api, const char *caller, const char *me
     req->on_answer = answer;
     req->answer_arg = arg;
     rd_list_append(&e->server->inside, &req->inside);
-    emu_timer_start(&e->clock, &req->timer, 0, on_delay);
+    emu_timer_start(&e->clock, &req->timer, 0, on_inside);
 }
 
 const char *emu_req_header(const struct emu_req *req, const char *name)

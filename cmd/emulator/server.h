@@ -75,8 +75,9 @@ void emu_listener_close(struct emu_listener *take);
 /* The listener of an API, or NULL. */
 struct emu_listener *emu_listener_find(struct emu *e, const char *api);
 
-/* A request from inside to the API's handler, as `caller`; faults do not strike it, the log shows
- * it with "inside". `answer` is called once, never inside this call... path may hold a query. */
+/* A request from inside to the API's handler, as `caller`; only faults for INSIDE strike it, the log shows
+ * it with "inside". `answer` is called once, never inside this call, with status 0 where the reply was
+ * lost. path may hold a query. */
 void emu_call(struct emu *e, const char *api, const char *caller, const char *method,
               const char *path, json_t *take_body, emu_answer_fn *answer, void *arg);
 
@@ -111,6 +112,11 @@ void emu_ws_accept(struct emu_req *req, const char *protocol, emu_data_fn *on_da
 void emu_ws_send(struct emu_req *req, int opcode, const void *data, size_t len);
 void emu_ws_end(struct emu_req *take, int code);
 
+/* Requests that came through a tunnel of ours (a forwarded port), parsed by the tunnel's owner: what strikes
+ * them, and their line in the log, under the caller of the tunnel. `api` names what is behind it. */
+struct emu_fault emu_tunnel_fault(struct emu_req *tunnel, const char *api, const struct emu_msg *m);
+void emu_tunnel_log(struct emu_req *tunnel, const char *api, const struct emu_msg *m, int status,
+                    const struct emu_fault *f);
 struct emu_server *emu_server_new(struct emu *e, struct rd_err **reterr) RD_MUST_CHECK;
 const char *emu_server_ca_pem(const struct emu_server *s);
 void emu_server_free(struct emu_server *s);
