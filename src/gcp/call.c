@@ -95,6 +95,14 @@ void gcp_client_set_write_gate(struct gcp_client *c, gcp_write_gate *may_write, 
     c->may_write_ctx = ctx;
 }
 
+void gcp_client_on_operation(struct gcp_client *c,
+                             void (*began)(void *ctx, const struct op *op, const char *name),
+                             void *ctx)
+{
+    c->began = began;
+    c->began_ctx = ctx;
+}
+
 void gcp_call_init(struct gcp_call *k, struct gcp_client *c, enum gcp_api api, const char *method,
                    const char *url)
 {

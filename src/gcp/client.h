@@ -98,6 +98,11 @@ struct gcp_client *gcp_client_new(struct loop *l, struct gcp_client_options *tak
  * RD_ERR_TRANSIENT. NULL: nobody is asked. `op` is the call's; `again`: an earlier attempt was made. */
 typedef bool gcp_write_gate(void *ctx, const struct op *op, const struct http_req *req, bool again);
 void gcp_client_set_write_gate(struct gcp_client *c, gcp_write_gate *may_write, void *ctx);
+/* From now on told the name of each operation that a change of ours began, as soon as it is known. `op` is
+ * that of the gcp_lro. */
+void gcp_client_on_operation(struct gcp_client *c,
+                             void (*began)(void *ctx, const struct op *op, const char *name),
+                             void *ctx);
 void gcp_client_free(struct gcp_client *c); /* every call must have ended */
 const char *gcp_client_base(const struct gcp_client *c, enum gcp_api api); /* with version path */
 /* We have just enabled APIs: for 5 minutes SERVICE_DISABLED is retried. */

@@ -19,6 +19,8 @@ struct gcp_client {
     void *observe_ctx;
     gcp_write_gate *may_write; /* NULL: always */
     void *may_write_ctx;
+    void (*began)(void *ctx, const struct op *op, const char *name); /* NULL: nobody is told */
+    void *began_ctx;
     void (*on_retry)(void *ctx, const struct rd_err *why, uint64_t delay_ms);
     void *retry_ctx;
 };

@@ -129,8 +129,12 @@ static void take_operation(struct gcp_lro *l, const json_t *operation)
     json_decref(l->operation);
     l->operation = copy;
     const char *name = json_string_value(json_object_get(operation, "name"));
-    if (name != NULL && l->name == NULL)
+    if (name != NULL && l->name == NULL) {
         l->name = rd_strdup(name);
+        const struct gcp_client *c = l->call.client;
+        if (c->began != NULL)
+            c->began(c->began_ctx, &l->op, name);
+    }
     if (l->call.api == GCP_COMPUTE && l->location == NULL) {
         const char *zone = last_segment(json_string_value(json_object_get(operation, "zone")));
         const char *region = last_segment(json_string_value(json_object_get(operation, "region")));

@@ -96,6 +96,17 @@ static void on_retry(struct http_call *h, const struct rd_err *why, uint64_t del
         op_cancel(&h->op); /* no retry heals this */
 }
 
+static bool may_send(struct http_call *h, struct rd_err **ret_err)
+{
+    struct ray_call *c = h->ctx;
+    const struct ray_dashboard *d = c->dash;
+    if (!d->may_write || strcmp(c->method, "GET") == 0 ||
+        d->may_write(d->may_write_ctx, &c->op, &h->req, h->attempt > 0))
+        return true;
+    return rd_fail(ret_err, RD_ERR_TRANSIENT,
+                   "not sent, because the lock has run out meanwhile or nothing can be written down");
+}
+
 void ray_call_init(struct ray_call *c, struct ray_dashboard *d, const char *method,
                    const char *path)
 {
@@ -142,6 +153,7 @@ static void call_send(struct ray_call *c)
     c->http.policy = &c->policy;
     c->http.idem = c->idem;
     c->http.judge = judge;
+    c->http.may_send = may_send;
     c->http.on_retry = on_retry;
     c->http.ctx = c;
     c->state = RAY_CALL_SENT;

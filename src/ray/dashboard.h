@@ -26,6 +26,10 @@ struct ray_dashboard {
     char *token_secret;        /* Secret in ns that holds RAY_TOKEN_KEY; NULL: `token` as it is */
     struct rd_secret token;    /* not set: no authentication */
     struct http_tls tls;       /* for an https address; moved in at the start */
+    /* Each attempt of a request that changes something asks first; after a no the call ends with
+     * RD_ERR_TRANSIENT. NULL: nobody is asked. */
+    k8s_write_gate *may_write;
+    void *may_write_ctx;
     /* Trouble on the way and pod changes, for progress. May be NULL. */
     void (*on_note)(struct ray_dashboard *d, const char *text);
     void *ctx;

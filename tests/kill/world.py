@@ -75,6 +75,24 @@ class World:
         with open(os.path.join(self.emu_dir, "requests.jsonl")) as f:
             return [json.loads(line) for line in f]
 
+    def journal(self):
+        """The whole records of this machine's journal, oldest first."""
+        records = []
+        for folder, _, files in os.walk(self.env["XDG_STATE_HOME"]):
+            if "journal.jsonl" in files:
+                with open(os.path.join(folder, "journal.jsonl"), errors="replace") as f:
+                    for line in f:
+                        try:
+                            records.append(json.loads(line))
+                        except ValueError:
+                            pass  # torn
+        return records
+
+    def jobs(self):
+        """How many jobs Ray was given."""
+        return sum(r["api"] == "ray" and r["method"] == "POST" and r["path"] == "/api/jobs/" and
+                   r["status"] == 200 for r in self.requests())
+
     def state(self):
         path = os.path.join(self.emu_dir, "state.json")
         if os.path.exists(path):

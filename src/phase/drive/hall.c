@@ -88,14 +88,21 @@ static bool may_write_google(void *ctx, const struct op *op, const struct http_r
 }
 
 /* Clients come when steps make them. */
+static void operation_began(void *ctx, const struct op *op, const char *name)
+{
+    hall_operation(ctx, op, name);
+}
+
 static void watch_writes(struct hall *h)
 {
     struct k8s_client *clients[] = {h->ctx.workload, h->ctx.management};
     for (size_t i = 0; i < RD_ARRAY_LEN(clients); i++)
         if (clients[i])
             k8s_client_set_write_gate(clients[i], may_write, h);
-    if (h->ctx.gcp)
+    if (h->ctx.gcp) {
         gcp_client_set_write_gate(h->ctx.gcp, may_write_google, h);
+        gcp_client_on_operation(h->ctx.gcp, operation_began, h);
+    }
 }
 
 static bool nothing_runs(const struct hall *h)
@@ -189,11 +196,8 @@ static void guard_release(struct hall *h)
     if (!g || !h->guard_started || h->guard_over || h->lock_waived)
         return;
     bool remove = h->o->goal.kind == GOAL_DOWN && h->end.ok;
-    if (g->held && !remove && !h->end.cancelled) {
-        RD_AUTOJSON json_t *now = hall_mirror(h);
-        if (!g->found || !json_equal(now, g->found))
-            g->ops->put(g, json_incref(now));
-    }
+    if (g->held && !remove && !h->end.cancelled)
+        (void)hall_mirror_behind(h);
     h->removing = remove;
     h->gated = false; /* what is left to write is the guard's own */
     op_set_timeout(&g->op, remove ? REMOVE_MS : RELEASE_MS);
@@ -299,6 +303,9 @@ void hall_run(struct hall *h, struct loop *l, const struct drive_options *o,
     h->journal = journal;
     h->guard = guard;
     h->begun_ms = loop_now_ms(l);
+    h->ctx.open = json_object();
+    h->ctx.may_write = may_write;
+    h->ctx.may_write_ctx = h;
     if (journal)
         hall_inventory_load(h);
     begin(h);
@@ -310,10 +317,12 @@ void hall_run(struct hall *h, struct loop *l, const struct drive_options *o,
     for (unsigned i = 0; i < o->row_count; i++) {
         step_op_clear(&h->steps[i].run);
         free(h->steps[i].reason);
+        json_decref(h->steps[i].asks);
         rd_err_free(h->steps[i].err);
     }
     json_decref(h->mirrored_facts);
     json_decref(h->mirror_asked);
+    rd_json_decrefp(&h->ctx.open);
     rd_err_free(h->broken);
     rd_err_freep(&h->op.err);
 }

@@ -15,6 +15,7 @@ struct hall_step {
     unsigned run_id;
     char *reason;           /* owned: the last word of its ops */
     struct rd_err *err;     /* owned: why it failed */
+    json_t *asks;           /* owned: of its last LOOK (step_op.asks); NULL */
 };
 
 /* A record that is on our disk and waits for the mirror. */
@@ -71,7 +72,13 @@ void hall_inventory_merge(struct hall *h, const json_t *mirror);
 /* Writes down a request that a step is about to send, with method and path; false: it could not be, and the
  * run ends. Requests of the guard are nobody's intent. */
 bool hall_request(struct hall *h, const struct op *op, const struct http_req *req);
+/* The name of a long-running operation that a step's request began. */
+void hall_operation(struct hall *h, const struct op *op, const char *name);
+/* What a step asked for has come to its end (step_op.answered). */
+void hall_answered(struct hall *h, unsigned step);
 json_t *hall_mirror(const struct hall *h);             /* owned */
+/* Asks for what the mirror was not asked to hold yet; true while a write of it is under way. */
+bool hall_mirror_behind(struct hall *h);
 void hall_mirror_settle(struct hall *h);               /* answers records the mirror now holds */
 
 /* ---- hall_report.c: what is said ---- */

@@ -52,7 +52,31 @@ json_t *hall_mirror(const struct hall *h)
         if (lasting && value && lasts(value))
             json_object_set_new(facts, step_facts[f], json_deep_copy(value));
     }
-    return rd_json_pack("{s:i, s:o, s:o}", "version", 1, "steps", steps, "facts", facts);
+    json_t *open = json_object_size(h->ctx.open) ? json_deep_copy(h->ctx.open) : NULL;
+    return rd_json_pack("{s:i, s:o, s:o, s:o*}", "version", 1, "steps", steps, "facts", facts, "open",
+                        open);
+}
+
+/* What was asked for last, and has had no answer that anybody wrote down. */
+static void read_open(struct hall *h, const char *step, const char *type, const json_t *record)
+{
+    json_t *asks = rd_json_get(record, "asks", NULL);
+    if (asks && rd_streq(type, "intent"))
+        json_object_set(h->ctx.open, step, asks);
+    else if (rd_streq(type, "answered"))
+        json_object_del(h->ctx.open, step);
+}
+
+static bool was_answered(const struct hall *h, const char *step, const json_t *asks)
+{
+    size_t n;
+    const json_t *record;
+    json_array_foreach (journal_records(h->journal), n, record)
+        if (rd_streq(rd_json_str(record, "type", NULL), "answered") &&
+            rd_streq(rd_json_str(record, "step", NULL), step) &&
+            json_equal(rd_json_get(record, "asks", NULL), asks))
+            return true;
+    return false;
 }
 
 void hall_inventory_load(struct hall *h)
@@ -66,6 +90,8 @@ void hall_inventory_load(struct hall *h)
         for (int r = 0; i >= 0 && r < REC_END; r++)
             if (rd_streq(type, record_names[r]))
                 inventory_note(&h->inventory, (unsigned)i, r);
+        if (i >= 0)
+            read_open(h, id, type, record);
     }
     h->ctx.history = journal_records(h->journal);
 }
@@ -86,6 +112,13 @@ void hall_inventory_merge(struct hall *h, const json_t *mirror)
         theirs.settled |= (step_set)rd_json_path_bool(step, "settled", false) << i;
     }
     inventory_merge(&h->inventory, &theirs);
+    if (!mirror)
+        return;
+    /* The mirror had it before anything was sent; only its answer may be known here alone. */
+    json_object_clear(h->ctx.open);
+    json_object_foreach (rd_json_get(mirror, "open", NULL), id, step)
+        if (!h->journal || !was_answered(h, id, step))
+            json_object_set(h->ctx.open, id, step);
 }
 
 static bool append(struct hall *h, const struct phase_command *c)
@@ -95,6 +128,8 @@ static bool append(struct hall *h, const struct phase_command *c)
         json_object_set_new(fields, "step", json_string(h->o->rows[c->step].core.id));
     if (c->record == REC_INTENT_START || c->record == REC_INTENT_UNDO)
         json_object_set_new(fields, "verb", json_string(phase_verb_name(c->verb)));
+    if (c->record == REC_INTENT_START && h->steps[c->step].asks)
+        json_object_set(fields, "asks", h->steps[c->step].asks);
     json_object_set_new(fields, "run", json_string(h->ctx.run_id));
     struct rd_err *err = NULL;
     if (journal_append(h->journal, record_names[c->record], fields, &err))
@@ -112,6 +147,17 @@ static const struct step_row *on_behalf_of(const struct hall *h, const struct op
     return NULL;
 }
 
+static bool write_down(struct hall *h, const char *type, json_t *take_fields)
+{
+    struct rd_err *err = NULL;
+    if (journal_append(h->journal, type, take_fields, &err))
+        return true;
+    rd_err_keep(&h->broken, &err);
+    journaled(h, 0, false);
+    op_wake(&h->op);
+    return false;
+}
+
 bool hall_request(struct hall *h, const struct op *op, const struct http_req *req)
 {
     const struct step_row *row = on_behalf_of(h, op);
@@ -123,19 +169,20 @@ bool hall_request(struct hall *h, const struct op *op, const struct http_req *re
     json_t *fields = rd_json_pack("{s:s, s:s, s:s, s:o}", "step", row->core.id, "run", h->ctx.run_id,
                                   "method", req->method, "path",
                                   json_stringn(path, strcspn(path, "?#")));
-    struct rd_err *err = NULL;
-    if (journal_append(h->journal, "request", fields, &err))
-        return true;
-    rd_err_keep(&h->broken, &err);
-    journaled(h, 0, false);
-    op_wake(&h->op);
-    return false;
+    return write_down(h, "request", fields);
 }
 
-/* Asks for what the mirror was not asked to hold yet. What counts is the mirror, not our disk: an
- * earlier run may have written an intent down here and died before the mirror had it. True while a
- * write is under way. */
-static bool mirror_behind(struct hall *h)
+void hall_operation(struct hall *h, const struct op *op, const char *name)
+{
+    const struct step_row *row = on_behalf_of(h, op);
+    if (h->journal && row)
+        (void)write_down(h, "operation", rd_json_pack("{s:s, s:s, s:s}", "step", row->core.id, "run",
+                                                h->ctx.run_id, "name", name));
+}
+
+/* What counts is the mirror, not our disk: an earlier run may have written an intent down here and died
+ * before the mirror had it. */
+bool hall_mirror_behind(struct hall *h)
 {
     RD_AUTOJSON json_t *now = hall_mirror(h);
     if (!json_equal(now, h->mirror_asked ? h->mirror_asked : h->guard->found)) {
@@ -144,6 +191,24 @@ static bool mirror_behind(struct hall *h)
         h->mirror_asked = json_incref(now);
     }
     return h->guard->put_done != h->guard->put_asked;
+}
+
+static bool has_mirror(const struct hall *h)
+{
+    return h->guard_started && !h->guard_over && !h->lock_waived && h->guard->held;
+}
+
+void hall_answered(struct hall *h, unsigned step)
+{
+    const char *id = h->o->rows[step].core.id;
+    json_t *asks = json_object_get(h->ctx.open, id);
+    if (!asks || !h->journal)
+        return;
+    (void)write_down(h, "answered", rd_json_pack("{s:s, s:s, s:O}", "step", id, "run", h->ctx.run_id, "asks",
+                                           asks));
+    json_object_del(h->ctx.open, id);
+    if (has_mirror(h))
+        (void)hall_mirror_behind(h);
 }
 
 void hall_journal(struct hall *h, const struct phase_command *c)
@@ -161,8 +226,9 @@ void hall_journal(struct hall *h, const struct phase_command *c)
         return;
     }
     bool intent = c->record == REC_INTENT_START || c->record == REC_INTENT_UNDO;
-    bool mirrored = h->guard_started && !h->guard_over && !h->lock_waived && h->guard->held;
-    if (!intent || !mirrored || !mirror_behind(h)) {
+    if (c->record == REC_INTENT_START && h->steps[c->step].asks)
+        json_object_set(h->ctx.open, h->o->rows[c->step].core.id, h->steps[c->step].asks);
+    if (!intent || !has_mirror(h) || !hall_mirror_behind(h)) {
         journaled(h, c->seq, true);
         return;
     }

@@ -66,6 +66,12 @@ void hall_step_collect(struct hall *h)
         check_facts(h, s);
         if (s->reason)
             rd_str_dup(&hs->reason, s->reason);
+        if (s->verb == VERB_LOOK) {
+            json_decref(hs->asks);
+            hs->asks = json_incref(s->asks);
+        }
+        if (s->answered)
+            hall_answered(h, i);
         rd_err_free(hs->err);
         hs->err = rd_err_dup(s->why);
         struct phase_event e = {.type = EV_VERDICT};

@@ -32,6 +32,9 @@ static struct {
     int interrupt_at;
     bool stubborn; /* a hanging START; the second signal cuts it off */
     bool held, lose_lock, no_home;
+    const char *asks;   /* what a LOOK at JOB would ask for; NULL: nothing */
+    char *open;         /* owned; what the last LOOK at JOB was told is open; NULL: nothing */
+    bool answer;        /* and its WATCH hears the end of it */
     int homeless_at; /* when this step is looked at or undone, the lock's home is gone; -1 */
     enum phase_verb homeless_verb;
     unsigned puts, removed, released;
@@ -83,6 +86,8 @@ static void toy_end(struct step_op *s)
     switch (s->verb) {
     case VERB_LOOK:
         s->verdict.ours = world.ours[i];
+        if (i == JOB && world.asks)
+            s->asks = json_string(world.asks);
         if (i == PRE)
             step_publish(s, "project.number", json_integer(7));
         if (world.exists[i])
@@ -91,6 +96,10 @@ static void toy_end(struct step_op *s)
             step_end(s, FOUND_ABSENT, "is not there");
         return;
     case VERB_START:
+        if (i == JOB && world.asks) { /* another machine would find it */
+            assert_string_equal(rd_json_str(s->ctx->open, "job", NULL), world.asks);
+            assert_string_equal(rd_json_str(world.mirror, "open", "job", NULL), world.asks);
+        }
         if (world.fail_start == i) {
             step_end_error(s, rd_err_new(RD_ERR_FAILED, "the other side said no"));
             return;
@@ -100,6 +109,7 @@ static void toy_end(struct step_op *s)
         step_end(s, FOUND_PENDING, "on its way");
         return;
     case VERB_WATCH:
+        s->answered = i == JOB && world.answer;
         step_end(s, FOUND_READY, "is there now");
         return;
     default:
@@ -152,6 +162,8 @@ static void toy_verb(struct step_op *s, struct op *parent)
             assert_non_null(rd_json_get(world.mirror, "steps", id, NULL));
     }
     tell("%s %s", phase_verb_name(s->verb), id);
+    if (index_of(s) == JOB && s->verb == VERB_LOOK)
+        rd_str_dup(&world.open, rd_json_str(s->ctx->open, "job", NULL));
     s->priv = rd_calloc(1, sizeof(struct toy));
     s->free_priv = toy_free;
     op_start(&s->op, parent, toy_step, id);
@@ -355,6 +367,39 @@ static void test_another_machine_knows_from_the_mirror(void **state)
     drive_result_clear(&r);
 }
 
+/* What a run asked for, and died before the answer, is told to the next run, on this machine or another;
+ * once answered, to none. */
+static void test_what_is_open_is_handed_on(void **state)
+{
+    (void)state;
+    RD_AUTOFREE char *path = rd_asprintf("%s/journal.jsonl", world.dir);
+    world.asks = "job of r1";
+    struct drive_result r = run(GOAL_UP);
+    assert_int_equal(r.exit_code, 0);
+    assert_null(world.open);
+    drive_result_clear(&r);
+    for (int elsewhere = 0; elsewhere < 2; elsewhere++) {
+        if (elsewhere)
+            assert_int_equal(unlink(path), 0);
+        r = run(GOAL_UP);
+        assert_string_equal(world.open, "job of r1");
+        drive_result_clear(&r);
+    }
+    world.answer = true;
+    RD_AUTOJSON json_t *before = json_deep_copy(world.mirror);
+    r = run(GOAL_UP);
+    assert_string_equal(world.open, "job of r1");
+    assert_null(rd_json_get(world.mirror, "open", NULL));
+    drive_result_clear(&r);
+    /* A mirror that missed the answer does not bring it back where the answer is known. */
+    json_decref(world.mirror);
+    world.mirror = json_incref(before);
+    r = run(GOAL_UP);
+    assert_null(world.open);
+    assert_null(rd_json_get(world.mirror, "open", NULL));
+    drive_result_clear(&r);
+}
+
 /* A run that died between its intent on our disk and the mirror. */
 static void test_an_old_intent_reaches_the_mirror_first(void **state)
 {
@@ -499,6 +544,7 @@ static int end(void **state)
     free(world.dir);
     free(world.story);
     free(world.last_message);
+    free(world.open);
     json_decref(world.mirror);
     return system(cmd);
 }
@@ -509,6 +555,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_up_then_again_then_down, begin, end),
         cmocka_unit_test_setup_teardown(test_another_machine_knows_from_the_mirror, begin, end),
         cmocka_unit_test_setup_teardown(test_an_old_intent_reaches_the_mirror_first, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_is_open_is_handed_on, begin, end),
         cmocka_unit_test_setup_teardown(test_a_failure_is_named, begin, end),
         cmocka_unit_test_setup_teardown(test_signal_stops_cleanly, begin, end),
         cmocka_unit_test_setup_teardown(test_hangup_ends_the_display_only, begin, end),

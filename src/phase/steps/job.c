@@ -1,8 +1,11 @@
-/* Step `job`: our own verification program through Ray's Jobs API. The submission id is the run's, so
- * a lost reply is answered by a look at that id and a job is never run twice. */
+/* Step `job`: our own verification program through Ray's Jobs API. The submission id is that of the run
+ * which asked for the job, so a lost reply is answered by a look at that id and a job is never run twice.
+ * The id is kept with the intent until the job has been judged: a run that follows one that died looks at
+ * the same id, and adopts what it finds there; provided that it would ask the same of the same cluster. */
 #include "phase/steps/ray.h"
 
 #include "base/alloc.h"
+#include "base/encode.h"
 #include "phase/steps/names.h"
 #include "phase/steps/values.h"
 #include "ray/job.h"
@@ -25,7 +28,7 @@ struct job_op {
     struct ray_verify_log log;
     struct k8s_call events; /* of our namespace, when a check failed */
     int64_t began_wall_ms;
-    char *id;
+    char *id;                /* NULL until `identify` */
     bool running, following, failed_checks;
     int state;
 };
@@ -223,6 +226,7 @@ static void events_read(struct job_op *x)
 static void result(struct job_op *x, struct op *op, enum ray_job_status status, const char *message)
 {
     struct step_op *s = x->s;
+    s->answered = true;
     ray_verify_log_end(&x->log);
     step_publish(s, "job.result",
                  rd_json_pack("{s:s, s:s, s:i, s:i, s:i}", "id", x->id, "status",
@@ -248,16 +252,62 @@ static void result(struct job_op *x, struct op *op, enum ray_job_status status, 
         step_end(s, FOUND_FAILED, "%s", s->why->message);
 }
 
+static const char *program(const struct step_ctx *ctx, size_t *ret_len)
+{
+    const char *text = template_text(ctx->templates, "job/verify.py", ret_len);
+    RD_ASSERT(text);
+    return text;
+}
+
+/* What a job is asked to show, as a digest: the program and the cluster as it is wanted. What the autoscaler
+ * moves meanwhile, perhaps for this very job, makes no other request of it. */
+static void digest(const struct step_ctx *ctx, char ret[RD_SHA256_HEX_LEN + 1])
+{
+    RD_AUTOJSON json_t *spec = json_deep_copy(rd_json_get(step_fact(ctx, "ray.cluster"), "spec", NULL));
+    size_t i, len;
+    json_t *g;
+    json_array_foreach(json_object_get(spec, "workerGroupSpecs"), i, g)
+    {
+        json_object_del(g, "replicas");
+        json_object_del(g, "scaleStrategy");
+    }
+    struct ray_verify_expect e = {0};
+    expect(ctx, &e);
+    RD_AUTOJSON json_t *all =
+        rd_json_pack("{s:s, s:O?, s:s?, s:b}", "program", program(ctx, &len), "spec", spec,
+                     "shared_skip", e.shared_skip, "spill", (int)e.spill);
+    RD_AUTOFREE char *text = rd_json_dump(all);
+    rd_sha256_hex(text, strlen(text), ret);
+}
+
+/* Which job: the one that was asked for and not judged yet, else one of this run. */
+static void identify(struct job_op *x)
+{
+    struct step_op *s = x->s;
+    const json_t *open = rd_json_get(s->ctx->open, s->row->core.id, NULL);
+    const char *id = rd_json_str(open, "id", NULL);
+    if (s->verb == VERB_LOOK && s->may_start && !s->ctx->dry_run) {
+        char request[RD_SHA256_HEX_LEN + 1];
+        digest(s->ctx, request);
+        const char *uid = rd_json_path_str(step_fact(s->ctx, "ray.cluster"), "metadata.uid");
+        bool same = id && rd_streq(rd_json_str(open, "request", NULL), request) &&
+                    rd_streq(rd_json_str(open, "cluster", NULL), uid);
+        x->id = same ? rd_strdup(id) : rd_asprintf("raydeploy-%s", s->ctx->run_id);
+        s->asks = rd_json_pack("{s:s, s:s, s:s*}", "id", x->id, "request", request, "cluster", uid);
+    } else {
+        x->id = id ? rd_strdup(id) : rd_asprintf("raydeploy-%s", s->ctx->run_id);
+    }
+}
+
 static void start_run(struct job_op *x, struct op *op)
 {
     struct step_op *s = x->s;
     struct rd_err *err = NULL;
     struct ray_verify_expect e = {0};
     size_t len;
-    const char *program = template_text(s->ctx->templates, "job/verify.py", &len);
-    RD_ASSERT(program);
+    const char *text = program(s->ctx, &len);
     expect(s->ctx, &e);
-    if (!ray_verify_package(program, len, &e, &x->package, &err)) {
+    if (!ray_verify_package(text, len, &e, &x->package, &err)) {
         step_end_error(s, err);
         return;
     }
@@ -304,11 +354,13 @@ static void job_step(struct op *op)
     struct step_op *s = container_of(op, struct step_op, op);
     struct job_op *x = s->priv;
     if (op->cancelled) {
+        s->answered = false; /* nobody was told */
         op_finish(op, NULL);
         return;
     }
     switch (x->state) {
     case ST_BEGIN:
+        identify(x);
         ray_dashboard_start(&x->dashboard, op);
         if (s->verb == VERB_LOOK) {
             x->state = ST_LOOKED;
@@ -353,7 +405,6 @@ static void job_begin(struct step_op *s, struct op *parent)
     struct job_op *x = rd_calloc(1, sizeof(*x));
     x->s = s;
     x->began_wall_ms = rd_wall_ms();
-    x->id = rd_asprintf("raydeploy-%s", s->ctx->run_id);
     ray_open_dashboard(s->ctx, &x->dashboard);
     ray_verify_log_init(&x->log);
     x->log.on_check = on_check;

@@ -98,6 +98,8 @@ void ray_open_dashboard(struct step_ctx *ctx, struct ray_dashboard *d)
     const struct config *c = ctx->config;
     ray_dashboard_init(d);
     d->client = ctx->workload;
+    d->may_write = ctx->may_write;
+    d->may_write_ctx = ctx->may_write_ctx;
     d->ns = config_namespace(c);
     d->cluster = rd_strdup(c->name);
     if (rd_streq(c->ray.auth, "token"))

@@ -167,5 +167,6 @@ void step_op_clear(struct step_op *s)
     s->reason = NULL;
     rd_err_freep(&s->why);
     rd_err_freep(&s->trouble);
+    rd_json_decrefp(&s->asks);
     rd_err_freep(&s->op.err);
 }

@@ -31,6 +31,10 @@ struct step_ctx {
                                       lock of this machine has to do */
     unsigned writes;               /* objects created, changed or deleted so far; the steps count up */
     const json_t *history;         /* the journal's records when the run began, oldest first; NULL: none */
+    json_t *open;                  /* step -> step_op.asks of its last START that has had no answer yet, of
+                                      this run or an earlier one; NULL: none are kept */
+    k8s_write_gate *may_write;     /* for clients that a step makes itself; NULL: nobody is asked */
+    void *may_write_ctx;
 };
 
 /* One verb of one step in flight. The verb's code keeps its own state in priv. */
@@ -47,6 +51,10 @@ struct step_op {
     char *reason;                  /* owned; one line: what it waits for or why; NULL */
     struct rd_err *why;            /* owned; for FAILED, FOREIGN, FAILING, UNREACHABLE */
     struct rd_err *trouble;        /* owned; what it would fail with, were the grace over now; NULL */
+    json_t *asks;                  /* owned; of a LOOK: what a START would ask for, where no fixed name tells
+                                      (the test job). Kept with the intent, on our disk and in the mirror,
+                                      until `answered`; NULL: nothing */
+    bool answered;                 /* that came to its end: the next run asks anew */
     void *priv;
     void (*free_priv)(void *priv);
 };
