@@ -106,6 +106,17 @@ void gcp_cluster_delete(struct gcp_lro *l, struct gcp_client *c, const char *pro
     gcp_call_what(k, "delete cluster %s", cluster);
 }
 
+void gcp_node_pool_delete(struct gcp_lro *l, struct gcp_client *c, const char *project,
+                          const char *location, const char *cluster, const char *pool)
+{
+    struct http_url u;
+    cluster_url(&u, c, project, location, cluster);
+    gcp_url_segs(&u, "", "nodePools", pool, NULL);
+    struct gcp_call *k = change(l, c, "DELETE", &u, project, location);
+    l->absent_ok = true;
+    gcp_call_what(k, "delete node pool %s of cluster %s", pool, cluster);
+}
+
 void gcp_node_pool_get(struct gcp_call *k, struct gcp_client *c, const char *project,
                        const char *location, const char *cluster, const char *pool)
 {

@@ -50,6 +50,8 @@ void gcp_cluster_set_labels(struct gcp_lro *l, struct gcp_client *c, const char 
                             const char *fingerprint);
 void gcp_cluster_delete(struct gcp_lro *l, struct gcp_client *c, const char *project,
                         const char *location, const char *cluster);
+void gcp_node_pool_delete(struct gcp_lro *l, struct gcp_client *c, const char *project,
+                          const char *location, const char *cluster, const char *pool);
 void gcp_node_pool_get(struct gcp_call *k, struct gcp_client *c, const char *project,
                        const char *location, const char *cluster, const char *pool);
 void gcp_node_pools_list(struct gcp_call *k, struct gcp_client *c, const char *project,

@@ -6,7 +6,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BIN = os.environ.get("KILL_BIN", os.path.join(TOP, "build/release/bin"))
 RAYDEPLOY = os.path.join(BIN, "raydeploy")
 EMULATOR = os.path.join(BIN, "raydeploy-emulator")
-LIMIT = 300  # seconds for one command
+LIMIT = int(os.environ.get("KILL_LIMIT", 300))  # seconds for one command
 VERBS = {
     "bootstrap": ["bootstrap", "--yes"],
     "up": ["up", "--yes"],

@@ -23,6 +23,7 @@ void hall_step_run(struct hall *h, const struct phase_command *c)
     s->row = row;
     s->verb = c->verb;
     s->may_start = h->ctx.dry_run || (h->o->goal.kind == GOAL_UP && (h->o->goal.may_start >> c->step & 1));
+    s->half_made = (h->inventory.applied & ~h->inventory.settled) >> c->step & 1;
     /* A verb that ends without a word is our bug, and must not pass for a finding. */
     s->verdict.found = FOUND_FAILED;
     s->verdict.kind = RD_ERR_INTERNAL;

@@ -33,6 +33,26 @@ const json_t *cc_ask_found(const struct cc_ask *a, size_t i);
 /* Found, and it is for us to take or to delete. */
 bool cc_ask_ours(const struct cc_ask *a, size_t i);
 
+/* ---- cc_broken.c ---- */
+/* The i-th is ours, and GKE says of it that it is in ERROR. */
+bool cc_is_broken(const struct cc_ask *a, size_t i);
+/* "node pool ray-cpu could not be made: ..." of the first that is; owned, NULL: none is. */
+char *cc_broken_reason(const struct cc_ask *a);
+/* Removes them at GKE and waits. Only for a step that is half made (step_op.half_made). */
+struct cc_broken {
+    struct op op;
+    struct step_op *s;
+    const struct manifest_list *list; /* borrowed until the end */
+    size_t removed;                   /* out */
+    struct cc_ask ask;
+    struct gcp_lro lro;
+    size_t at;
+    int state;
+};
+void cc_broken_start(struct cc_broken *b, struct op *parent, struct step_op *s,
+                     const struct manifest_list *list);
+void cc_broken_clear(struct cc_broken *b);
+
 /* What a part tells the steps after it, once it is ready at Google. Published through `s`. */
 struct cc_facts {
     struct op op;

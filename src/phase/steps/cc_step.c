@@ -13,7 +13,7 @@
  * is a new one. */
 #define STALE_MS 30000
 
-enum cc_state { AT_BEGIN, AT_GOOGLE, AT_SET, AT_REQUEUE, AT_CLUSTER, AT_OPENING, AT_FACTS };
+enum cc_state { AT_BEGIN, AT_BROKEN, AT_GOOGLE, AT_SET, AT_REQUEUE, AT_CLUSTER, AT_OPENING, AT_FACTS };
 
 struct cc_op {
     struct step_op *s;
@@ -29,6 +29,7 @@ struct cc_op {
     unsigned writes_before;
     struct gcp_call cluster;
     struct gcp_lro opening;
+    struct cc_broken broken;
     size_t orphans; /* at Google and ours, without a custom resource */
     size_t lost;    /* the other way round */
     char *lost_title, *orphan_title;
@@ -46,6 +47,7 @@ static void cc_free(void *priv)
     free(x->requeue);
     gcp_call_clear(&x->cluster);
     gcp_lro_clear(&x->opening);
+    cc_broken_clear(&x->broken);
     manifest_list_clear(&x->list);
     json_decref(x->live);
     free(x->lost_title);
@@ -210,6 +212,8 @@ static void look_end(struct cc_op *x, struct op *op)
     struct step_op *s = x->s;
     take_set(x);
     compare(x);
+    RD_AUTOFREE char *broken =
+        s->half_made && s->may_start && !s->ctx->going_down ? cc_broken_reason(&x->ask) : NULL;
     enum phase_finding found = s->verdict.found;
     char *unready = NULL;
     bool absent_or_there = found == FOUND_ABSENT || found == FOUND_PENDING || found == FOUND_READY ||
@@ -219,6 +223,10 @@ static void look_end(struct cc_op *x, struct op *op)
         s->verdict.kept = false;
         s->verdict.ours = true;
         rd_str_take(&s->reason, rd_asprintf("%s is at Google without its object", x->orphan_title));
+    } else if (broken && (found == FOUND_PENDING || found == FOUND_READY)) {
+        s->verdict.found = FOUND_PENDING;
+        s->verdict.drifted = true;
+        rd_str_take(&s->reason, rd_strdup(broken));
     } else if (found == FOUND_READY && x->lost) {
         s->verdict.found = FOUND_PENDING;
         s->verdict.drifted = true;
@@ -281,7 +289,7 @@ static bool start_requeue(struct cc_op *x, struct op *op)
     json_object_foreach (x->live, title, live) {
         failed += had_failed(s->ctx, title, live);
     }
-    bool all = failed == 0 && s->ctx->writes == x->writes_before;
+    bool all = x->broken.removed > 0 || (failed == 0 && s->ctx->writes == x->writes_before);
     x->requeue = rd_calloc(json_object_size(x->live) + 1, sizeof(*x->requeue));
     json_object_foreach (x->live, title, live) {
         if (!all && !had_failed(s->ctx, title, live))
@@ -373,13 +381,24 @@ static void cc_step(struct op *op)
             step_end_error(s, err);
             return;
         }
+        x->writes_before = s->ctx->writes;
+        if (s->verb == VERB_START && s->half_made && (is_pool(s) || cc_part_of(s) == CC_GKE)) {
+            x->state = AT_BROKEN;
+            cc_broken_start(&x->broken, op, s, &x->list);
+            return;
+        }
         if (s->verb == VERB_START) {
-            x->writes_before = s->ctx->writes;
             begin_set(x, op, set_start);
             return;
         }
         x->state = AT_GOOGLE;
         cc_ask_start(&x->ask, op, s->ctx, &x->list);
+        return;
+    case AT_BROKEN:
+        if ((err = op_take_err(&x->broken.op)))
+            step_end_error(s, err);
+        else
+            begin_set(x, op, set_start);
         return;
     case AT_GOOGLE:
         if ((err = op_take_err(&x->ask.op)))

@@ -33,7 +33,8 @@ struct cc_watch {
     json_t *old; /* names of those that had ended before */
     bool asked_operations;
     struct cc_facts facts;
-    bool begun, ending, telling;
+    struct cc_ask ask; /* the last word is GKE's own */
+    bool begun, ending, asking, telling;
     enum phase_finding found;
 };
 
@@ -46,6 +47,7 @@ static void watch_free(void *priv)
     rd_err_freep(&x->pause.op.err);
     gcp_call_clear(&x->operations);
     cc_facts_clear(&x->facts);
+    cc_ask_clear(&x->ask);
     manifest_list_clear(&x->list);
     k8s_patience_clear(&x->patience);
     json_decref(x->live);
@@ -273,12 +275,32 @@ static void read_operations(struct cc_watch *x)
 
 /* ---- The op ---- */
 
+/* Of what Config Connector calls up to date; false: the op has been ended, for GKE does not. */
+static bool told_by_google(struct cc_watch *x)
+{
+    struct step_op *s = x->s;
+    struct rd_err *err = op_take_err(&x->ask.op);
+    RD_AUTOFREE char *broken = err ? NULL : cc_broken_reason(&x->ask);
+    if (err)
+        step_end_error(s, err);
+    else if (broken && s->half_made) /* LOOK leads to START, which makes it anew */
+        step_end(s, FOUND_PENDING, "%s", broken);
+    else
+        return true;
+    return false;
+}
+
 static void finish(struct cc_watch *x)
 {
     struct step_op *s = x->s;
     if (s->why) {
         s->verdict.ours = true;
         step_end(s, FOUND_FAILED, "%s", s->why->message);
+    } else if (x->found == FOUND_READY && has_operations(x) && x->list.len && !x->asking) {
+        x->asking = true;
+        cc_ask_start(&x->ask, &s->op, s->ctx, &x->list);
+    } else if (x->found == FOUND_READY && x->asking && !x->telling && !told_by_google(x)) {
+        return;
     } else if (x->found == FOUND_READY && !x->telling) {
         x->telling = true;
         cc_facts_start(&x->facts, &s->op, s, x->live, false);

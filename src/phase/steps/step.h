@@ -47,6 +47,7 @@ struct step_op {
     bool may_start;                /* the goal may start this step, or plan wants to know what it would
                                       do: LOOK compares with what is wanted. Else it only asks whether
                                       what we made is there */
+    bool half_made;                /* by our records we began to make it and never had it ready */
     struct phase_verdict verdict;
     char *reason;                  /* owned; one line: what it waits for or why; NULL */
     struct rd_err *why;            /* owned; for FAILED, FOREIGN, FAILING, UNREACHABLE */
