@@ -500,10 +500,27 @@ static void drop_world(void *take)
     free(w);
 }
 
+/* The add-on was turned off and on again: GKE brings the version of the day. */
+static void renew(struct cc_world *w, const char *version)
+{
+    if (w->by_hand || rd_streq(w->version, version))
+        return;
+    rd_str_dup(&w->version, version);
+    put_operator(w);
+    json_t *ns = system_object("v1", "Namespace", NULL, CC_SYSTEM, NULL);
+    json_object_set_new(json_object_get(ns, "metadata"), "annotations",
+                        rd_json_pack("{s:s}", CC_PREFIX "version", w->version));
+    kube_put(w->c, OPERATOR, ns);
+    define_kinds(w);
+}
+
 static void start(struct kube_cluster *c, const char *version, bool by_hand)
 {
-    if (world_of(c) != NULL)
+    if (world_of(c) != NULL) {
+        if (!by_hand)
+            renew(world_of(c), version);
         return;
+    }
     struct cc_world *w = rd_calloc(1, sizeof(*w));
     w->c = c;
     w->e = kube_cluster_emu(c);

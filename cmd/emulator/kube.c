@@ -5,6 +5,9 @@
 #include "ctl.h"
 #include "gke.h"
 
+#include "base/buf.h"
+#include "base/file.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,14 +30,32 @@ static void furnish(struct kube_cluster *c)
         put_namespace(c, names[i]);
 }
 
+/* Pods find the cluster's authority in each namespace. */
+static void put_authority(struct kube_cluster *c, const char *ns)
+{
+    RD_AUTOFREE char *path = rd_path_join(c->emu->dir, "ca.pem");
+    struct rd_buf pem RD_AUTOBUF = RD_BUF_INIT(65536);
+    RD_AUTOERR struct rd_err *err = NULL;
+    if (!rd_file_read(path, 65536, &pem, &err))
+        return;
+    kube_put(c, "kube-controller-manager",
+             rd_json_pack("{s:s, s:s, s:{s:s, s:s, s:{s:s}}, s:{s:s}}", "apiVersion", "v1", "kind",
+                          "ConfigMap", "metadata", "name", "kube-root-ca.crt", "namespace", ns,
+                          "annotations", "kubernetes.io/description",
+                          "Contains a CA bundle that can be used to verify the kube-apiserver",
+                          "data", "ca.crt", rd_buf_str(&pem)));
+}
+
 /* Each namespace has an account for pods that name none. */
 static void on_namespace(struct kube_cluster *c, enum kube_change change, const json_t *ns, void *arg)
 {
     (void)arg;
     const char *name = kube_meta(ns, "name");
     if (change == KUBE_DELETED || rd_json_get(ns, "metadata", "deletionTimestamp", NULL) != NULL ||
-        kube_get(c, "namespaces", NULL, name) == NULL ||
-        kube_get(c, "serviceaccounts", name, "default") != NULL)
+        kube_get(c, "namespaces", NULL, name) == NULL)
+        return;
+    put_authority(c, name);
+    if (kube_get(c, "serviceaccounts", name, "default") != NULL)
         return;
     kube_put(c, "kube-controller-manager",
              rd_json_pack("{s:s, s:s, s:{s:s, s:s}}", "apiVersion", "v1", "kind", "ServiceAccount",
@@ -91,10 +112,11 @@ static void cluster_free(struct kube_cluster *c)
 
 static void connector_maybe(struct kube_cluster *c, const json_t *cluster)
 {
-    if (c->connector ||
-        !rd_json_path_bool(cluster, "addonsConfig.configConnectorConfig.enabled", false))
+    bool on = rd_json_path_bool(cluster, "addonsConfig.configConnectorConfig.enabled", false);
+    bool was = c->connector;
+    c->connector = on;
+    if (!on || was)
         return;
-    c->connector = true;
     ctl_connector_start(c, NULL);
 }
 

@@ -296,6 +296,10 @@ struct rd_err *fail_slow(const struct http_req *r)
     else
         err = rd_err_new(RD_ERR_TIMEOUT, "the answer from %s stalled for %llu ms", origin,
                          (unsigned long long)r->idle_ms);
+    /* The deadline was somebody else's; a stream that flowed until then was at nothing. */
+    bool flowing = r->stream && r->headers_done && r->status >= 200 && r->status < 300;
+    if (r->op.timed_out)
+        err->bare = flowing ? RD_ERR_NAMELESS : RD_ERR_UNHEARD;
     add_resource(r, err);
     return err;
 }
