@@ -1,7 +1,8 @@
 /* One YAML reader, two modes, to a json tree.
  *
  * STRICT (our configuration and templates): duplicate keys, aliases, tags, merge keys and scalars
- * that readers disagree about (yes, off, 0644, 1_000, 1:30, ...) are refused with "quote it".
+ * that readers disagree about (yes, off, 0644, 1_000, 1:30, ...) are refused with "quote it"; so is a
+ * text with an escaped NUL, which would be read on as what stands before it.
  * FOREIGN (manifests, kubeconfig, chart, index): documents, scalars and keys as kubectl reads them
  * (k8s.io/apimachinery's decoder over sigs.k8s.io/yaml): YAML 1.1 words and octals, keys turned to
  * text, the last of duplicate keys wins, a stream that opens with { may be JSON values in a row.
@@ -56,7 +57,7 @@ bool yaml_read_file(const char *path, enum yaml_mode mode, const struct yaml_lim
 void yaml_stream_clear(struct yaml_stream *s);
 
 /* Writes a tree as block YAML that both modes read back to the same tree (but a real that is an
- * integer comes back from FOREIGN as one). `comment` (may be NULL) goes above it as # lines. Used
+ * integer comes back from FOREIGN as one, and STRICT refuses a NUL). `comment` (may be NULL) goes above it as # lines. Used
  * by render and by kubeconfig writing. */
 void yaml_write(struct rd_buf *out, const json_t *root, const char *comment);
 

