@@ -86,6 +86,8 @@ void aim_rates(struct sim *s)
                  (before_lock && (f == FAULT_LEASE || f == FAULT_MIRROR))) &&
                 a->found != FOUND_READY && class_of(s) == 'P';
     a->late = last && !s->defs[s->focus].no_last_look && sim_random(s, 8) > 0;
+    if (a->late && f == FAULT_LEASE) /* once is enough, and the lock must last until then */
+        s->rate[f] = 30;
     a->half = (class_of(s) == 'W' &&
                (a->found == FOUND_ABSENT || a->found == FOUND_PENDING || a->found == FOUND_LEAVING)) ||
               sim_random(s, 4) == 0;
@@ -218,6 +220,8 @@ static void strike(struct sim *s, struct proc *p, uint64_t within_ms)
         break;
     case FAULT_CRASH:
     case FAULT_TORN:
+        if (f == FAULT_TORN && p->record_count == 0)
+            return; /* nothing is being written: aim_record() waits for what will be */
         if (p->crash_after == 0 || p->crash_after > 4)
             p->crash_after = 1 + (unsigned)sim_random(s, 4);
         return;
