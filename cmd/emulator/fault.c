@@ -173,13 +173,20 @@ struct emu_fault emu_faults_pick(struct emu_faults *f, const char *api, const ch
     return picked;
 }
 
-struct emu_fault emu_faults_pick_inside(struct emu_faults *f, const char *api, const char *path,
-                                        double random)
+static bool inside_matches(const char *want, const char *method)
+{
+    size_t len = strlen(INSIDE);
+    return rd_starts_with(want, INSIDE) &&
+           (want[len] == '\0' || (want[len] == '-' && rd_streq(want + len + 1, method)));
+}
+
+struct emu_fault emu_faults_pick_inside(struct emu_faults *f, const char *api, const char *method,
+                                        const char *path, double random)
 {
     struct emu_fault picked = {.effect = EMU_NONE};
     for (size_t i = 0; i < f->count; i++) {
         struct emu_fault_rule *r = &f->rules[i];
-        if (rd_streq(r->method, INSIDE) && path_matches(r, api, path) && strikes(r, i, random) &&
+        if (inside_matches(r->method, method) && path_matches(r, api, path) && strikes(r, i, random) &&
             picked.effect == EMU_NONE)
             picked = r->fault;
     }
@@ -189,7 +196,7 @@ struct emu_fault emu_faults_pick_inside(struct emu_faults *f, const char *api, c
 bool emu_faults_inside(const struct emu_faults *f)
 {
     for (size_t i = 0; i < f->count; i++)
-        if (rd_streq(f->rules[i].method, INSIDE))
+        if (rd_starts_with(f->rules[i].method, INSIDE))
             return true;
     return false;
 }

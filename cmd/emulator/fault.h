@@ -1,6 +1,6 @@
 /* Faults by rule: `METHOD path-glob:effect[@rate|@nth]`, several separated by ';' or newlines.
  * METHOD may be '*', WRITE (a request that may change something), AFTER-WRITE (the first GET after
- * one) or INSIDE (any request of Config Connector's; the others never strike these). The glob is held against the path ("/v1/projects/...") and against the API
+ * one), INSIDE (any request of Config Connector's; the others never strike these) or INSIDE-METHOD. The glob is held against the path ("/v1/projects/...") and against the API
  * name with the path ("container/v1/..."). No '@': always; an integer: that matching request only,
  * from 1; "0.1" or "10%": that share of them, by the seeded generator. Source: docs/emulator.md. */
 #ifndef EMU_FAULT_H
@@ -52,8 +52,8 @@ bool emu_fault_is_write(const char *api, const char *method, const char *path, c
 struct emu_fault emu_faults_pick(struct emu_faults *f, const char *api, const char *method,
                                  const char *path, const char *query, double random);
 /* The same for a request from inside. */
-struct emu_fault emu_faults_pick_inside(struct emu_faults *f, const char *api, const char *path,
-                                        double random);
+struct emu_fault emu_faults_pick_inside(struct emu_faults *f, const char *api, const char *method,
+                                        const char *path, double random);
 /* Whether there are rules for those at all. */
 bool emu_faults_inside(const struct emu_faults *f);
 void emu_faults_clear(struct emu_faults *f);

@@ -112,13 +112,16 @@ static void test_inside(void **state)
     struct rd_err *err = NULL;
     assert_true(emu_faults_parse(&f, "* *:500", &err));
     assert_false(emu_faults_inside(&f));
-    assert_int_equal(emu_faults_pick_inside(&f, "file", "/v1/x", 0).effect, EMU_NONE);
+    assert_int_equal(emu_faults_pick_inside(&f, "file", "GET", "/v1/x", 0).effect, EMU_NONE);
     assert_true(emu_faults_parse(&f, "INSIDE file/*:op-fail@2", &err));
     assert_true(emu_faults_inside(&f));
     assert_int_equal(emu_faults_pick(&f, "file", "POST", "/v1/x", "", 0).effect, EMU_STATUS);
-    assert_int_equal(emu_faults_pick_inside(&f, "compute", "/v1/x", 0).effect, EMU_NONE);
-    assert_int_equal(emu_faults_pick_inside(&f, "file", "/v1/x", 0).effect, EMU_NONE);
-    assert_int_equal(emu_faults_pick_inside(&f, "file", "/v1/x", 0).effect, EMU_OP_FAIL);
+    assert_int_equal(emu_faults_pick_inside(&f, "compute", "GET", "/v1/x", 0).effect, EMU_NONE);
+    assert_int_equal(emu_faults_pick_inside(&f, "file", "GET", "/v1/x", 0).effect, EMU_NONE);
+    assert_int_equal(emu_faults_pick_inside(&f, "file", "GET", "/v1/x", 0).effect, EMU_OP_FAIL);
+    assert_true(emu_faults_parse(&f, "INSIDE-DELETE compute/*:500", &err));
+    assert_int_equal(emu_faults_pick_inside(&f, "compute", "GET", "/v1/x", 0).effect, EMU_NONE);
+    assert_int_equal(emu_faults_pick_inside(&f, "compute", "DELETE", "/v1/x", 0).effect, EMU_STATUS);
     emu_faults_clear(&f);
 }
 

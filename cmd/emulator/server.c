@@ -310,7 +310,8 @@ static void on_inside(struct emu_timer *t)
     struct emu_req *req = container_of(t, struct emu_req, timer);
     struct emu *e = req->emu;
     if (emu_faults_inside(&e->faults))
-        req->fault = emu_faults_pick_inside(&e->faults, req->listener->api, req->msg.path, draw(e));
+        req->fault = emu_faults_pick_inside(&e->faults, req->listener->api, req->msg.method,
+                                            req->msg.path, draw(e));
     switch (req->fault.effect) {
     case EMU_STATUS:
         reply_fault(req, req->fault.status);
