@@ -8,9 +8,6 @@
 
 #include <stdlib.h>
 
-/* GKE asks for a pool's machines again and again by itself. */
-#define POOL_PATIENCE_MS (5 * 60 * 1000)
-
 enum { F_BEGIN, F_CLUSTER, F_READYZ, F_EGRESS, F_FILESTORE, F_POOL, F_PAUSE };
 
 void cc_facts_clear(struct cc_facts *f)
@@ -20,6 +17,7 @@ void cc_facts_clear(struct cc_facts *f)
     k8s_call_clear(&f->service);
     k8s_call_clear(&f->slices);
     rd_str_take(&f->reason, NULL);
+    rd_err_freep(&f->pause.op.err);
     rd_err_freep(&f->op.err);
 }
 
@@ -200,22 +198,10 @@ static void read_pool(struct cc_facts *f)
         done(f);
         return;
     }
-    struct rd_err *err = NULL;
-    uint64_t now = op_now_ms(&f->op);
-    if (!rd_streq(rd_json_str(f->get.result, "status", NULL), "ERROR")) {
-        f->fault_since_ms = 0;
-    } else {
-        err = rd_err_new(RD_ERR_FAILED, "%s", unready);
-        rd_err_hint(err, "Run the same command again when there are machines or quota again; or name "
-                         "another machine type or other zones.");
-        if (!f->fault_since_ms)
-            f->fault_since_ms = now;
-        if (now - f->fault_since_ms >= POOL_PATIENCE_MS) {
-            op_finish(&f->op, err);
-            return;
-        }
-    }
-    again(f, unready, err);
+    /* Only the custom resource tells what becomes of it: LOOK and WATCH again, not here. */
+    rd_str_take(&f->reason, unready);
+    unready = NULL;
+    op_finish(&f->op, NULL);
 }
 
 /* ---- filestore ---- */
@@ -357,7 +343,6 @@ void cc_facts_start(struct cc_facts *f, struct op *parent, struct step_op *s, co
     f->once = once;
     f->ready = false;
     f->closed = false;
-    f->fault_since_ms = 0;
     f->state = F_BEGIN;
     op_start(&f->op, parent, facts_step, "facts");
     f->since_ms = op_now_ms(&f->op);

@@ -66,7 +66,6 @@ struct cc_facts {
     struct k8s_call readyz, service, slices;
     struct op_timer pause;
     uint64_t since_ms;
-    uint64_t fault_since_ms; /* of a pool; 0: none */
     int state;
 };
 void cc_facts_start(struct cc_facts *f, struct op *parent, struct step_op *s, const json_t *live,
