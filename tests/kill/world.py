@@ -156,7 +156,7 @@ VOLATILE = re.compile(
     r"acquireTime|holderIdentity|leaseTransitions|metageneration|softDeletePolicy|expireTime|"
     r"caBundle|clusterCaCertificate|endpoint|privateEndpoint|publicEndpoint|podIP|podIPs|hostIP|hostIPs|"
     r"clusterIP|clusterIPs|nodeName|ipAddress|ipAddresses|natIP|networkIP|number|operation|selfLinkWithId|"
-    r"currentMasterVersion|version|currentNodeCount|_nodes|auth_token)$")
+    r"currentMasterVersion|version|currentNodeCount|_nodes|auth_token|ca\.crt)$")
 SKIPPED = re.compile(r"(^|\.)(operations|events|_)|^events|endpointslices|^endpoints$|replicasets|"
                      r"controllerrevisions|storage\.objects|compute\.instances|compute\.disks|instanceGroup")
 

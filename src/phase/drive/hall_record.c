@@ -34,6 +34,14 @@ static bool lasts(const json_t *value)
     return json_is_string(value) || json_is_number(value) || json_is_boolean(value);
 }
 
+/* A run that has changed nothing leaves the mirror as it is: what it asks for stays in our journal alone,
+ * unless another run has written it there. */
+static bool mirrors_open(const struct hall *h)
+{
+    return h->ctx.writes > 0 ||
+           (h->guard && json_object_size(rd_json_get(h->guard->found, "open", NULL)) > 0);
+}
+
 json_t *hall_mirror(const struct hall *h)
 {
     json_t *steps = json_object();
@@ -52,7 +60,8 @@ json_t *hall_mirror(const struct hall *h)
         if (lasting && value && lasts(value))
             json_object_set_new(facts, step_facts[f], json_deep_copy(value));
     }
-    json_t *open = json_object_size(h->ctx.open) ? json_deep_copy(h->ctx.open) : NULL;
+    bool tell = json_object_size(h->ctx.open) && mirrors_open(h);
+    json_t *open = tell ? json_deep_copy(h->ctx.open) : NULL;
     return rd_json_pack("{s:i, s:o, s:o, s:o*}", "version", 1, "steps", steps, "facts", facts, "open",
                         open);
 }
@@ -67,16 +76,18 @@ static void read_open(struct hall *h, const char *step, const char *type, const 
         json_object_del(h->ctx.open, step);
 }
 
-static bool was_answered(const struct hall *h, const char *step, const json_t *asks)
+/* The last record of this type about this question; NULL: none. */
+static const json_t *record_of(const struct hall *h, const char *type, const char *step,
+                               const json_t *asks)
 {
     size_t n;
-    const json_t *record;
+    const json_t *record, *last = NULL;
     json_array_foreach (journal_records(h->journal), n, record)
-        if (rd_streq(rd_json_str(record, "type", NULL), "answered") &&
+        if (rd_streq(rd_json_str(record, "type", NULL), type) &&
             rd_streq(rd_json_str(record, "step", NULL), step) &&
             json_equal(rd_json_get(record, "asks", NULL), asks))
-            return true;
-    return false;
+            last = record;
+    return last;
 }
 
 void hall_inventory_load(struct hall *h)
@@ -114,10 +125,14 @@ void hall_inventory_merge(struct hall *h, const json_t *mirror)
     inventory_merge(&h->inventory, &theirs);
     if (!mirror)
         return;
-    /* The mirror had it before anything was sent; only its answer may be known here alone. */
-    json_object_clear(h->ctx.open);
+    /* What was to be mirrored was so before anything was sent; only its answer may be known here alone. */
+    RD_AUTOJSON json_t *here = h->ctx.open;
+    h->ctx.open = json_object();
+    json_object_foreach (here, id, step)
+        if (h->journal && rd_json_path_bool(record_of(h, "intent", id, step), "alone", false))
+            json_object_set(h->ctx.open, id, step);
     json_object_foreach (rd_json_get(mirror, "open", NULL), id, step)
-        if (!h->journal || !was_answered(h, id, step))
+        if (!h->journal || !record_of(h, "answered", id, step))
             json_object_set(h->ctx.open, id, step);
 }
 
@@ -128,8 +143,11 @@ static bool append(struct hall *h, const struct phase_command *c)
         json_object_set_new(fields, "step", json_string(h->o->rows[c->step].core.id));
     if (c->record == REC_INTENT_START || c->record == REC_INTENT_UNDO)
         json_object_set_new(fields, "verb", json_string(phase_verb_name(c->verb)));
-    if (c->record == REC_INTENT_START && h->steps[c->step].asks)
+    if (c->record == REC_INTENT_START && h->steps[c->step].asks) {
         json_object_set(fields, "asks", h->steps[c->step].asks);
+        if (!mirrors_open(h))
+            json_object_set_new(fields, "alone", json_true());
+    }
     json_object_set_new(fields, "run", json_string(h->ctx.run_id));
     struct rd_err *err = NULL;
     if (journal_append(h->journal, record_names[c->record], fields, &err))
