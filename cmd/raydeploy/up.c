@@ -32,8 +32,7 @@ static void say_summary(struct deploy *d)
                  version ? version : v->config.ray.version, json_integer_value(nodes),
                  RD_PLURAL(json_integer_value(nodes)), ns, v->config.name);
     if (head) {
-        verb_say(v, NOTE_INFO, "its dashboard and Jobs API: raydeploy dashboard%s%s", *where ? " " : "",
-                 where);
+        verb_say(v, NOTE_INFO, "its dashboard and Jobs API: raydeploy dashboard%s", where);
         if (rd_streq(v->config.ray.auth, "token"))
             verb_say(v, NOTE_INFO, "their token: key auth_token of Secret %s/%s", ns,
                      v->config.name);

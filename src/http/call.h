@@ -44,7 +44,8 @@ struct http_call {
     /* Told about each retry, for progress; may be NULL. */
     void (*on_retry)(struct http_call *c, const struct rd_err *why, uint64_t delay_ms);
     /* Asked before each attempt, and once more when nothing but the sending is left, on the clock as it is
-     * then: a process that was stopped for a while must not send what it was about to. False with an error ends the call with it. NULL: always. */
+     * then: a process that was stopped for a while must not send what it was about to. False with an error
+     * ends the call with it. NULL: always. */
     bool (*may_send)(struct http_call *c, struct rd_err **ret_err);
     void *ctx;                   /* the owner's */
     unsigned attempt;

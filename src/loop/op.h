@@ -11,8 +11,8 @@
  * Cancelling a node cancels its subtree: every descendant gets `cancelled`; an op with live children is
  * stepped when the last of them has ended, a leaf is stepped at once. A cancelled op's step must close
  * what it holds and call op_finish; with a NULL error that becomes RD_ERR_CANCELLED, or RD_ERR_TIMEOUT
- * when the deadline did it, in the words of the child that was cut off, where one had any. A child's deadline is never later than its parent's, and a child started
- * under a cancelled parent is born cancelled.
+ * when the deadline did it, in the words of the child that was cut off, where one had any. A child's
+ * deadline is never later than its parent's, and a child started under a cancelled parent is born cancelled.
  *
  * op_finish only records: the end itself comes from the run queue, so it may be called anywhere, also
  * from the function that started the op. The memory must stay until op_ended().

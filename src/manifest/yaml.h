@@ -57,8 +57,8 @@ bool yaml_read_file(const char *path, enum yaml_mode mode, const struct yaml_lim
 void yaml_stream_clear(struct yaml_stream *s);
 
 /* Writes a tree as block YAML that both modes read back to the same tree (but a real that is an
- * integer comes back from FOREIGN as one, and STRICT refuses a NUL). `comment` (may be NULL) goes above it as # lines. Used
- * by render and by kubeconfig writing. */
+ * integer comes back from FOREIGN as one, and STRICT refuses a NUL). `comment` (may be NULL) goes above it
+ * as # lines. Used by render and by kubeconfig writing. */
 void yaml_write(struct rd_buf *out, const json_t *root, const char *comment);
 
 #endif

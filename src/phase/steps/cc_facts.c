@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { F_BEGIN, F_CLUSTER, F_READYZ, F_EGRESS, F_FILESTORE, F_POOL, F_PAUSE };
+enum { F_BEGIN, F_CLUSTER, F_READYZ, F_EGRESS, F_FILESTORE, F_PAUSE };
 
 void cc_facts_clear(struct cc_facts *f)
 {
@@ -161,49 +161,6 @@ static void read_egress(struct cc_facts *f)
     done(f);
 }
 
-/* ---- pools ---- */
-
-static void ask_pool(struct cc_facts *f)
-{
-    const struct config *c = f->s->ctx->config;
-    RD_AUTOFREE char *cluster = cc_cluster(c);
-    RD_AUTOFREE char *name =
-        rd_asprintf("%s-%s", c->name, cc_part_of(f->s) == CC_POOL_CPU ? "cpu" : "gpu");
-    if (f->once) { /* LOOK has asked already */
-        done(f);
-        return;
-    }
-    f->state = F_POOL;
-    gcp_call_clear(&f->get);
-    gcp_node_pool_get(&f->get, f->s->ctx->gcp, c->project, c->region, cluster, name);
-    gcp_call_start(&f->get, &f->op);
-}
-
-char *cc_pool_unready(const json_t *pool)
-{
-    const char *status = rd_json_str(pool, "status", NULL);
-    const char *message = rd_json_str(pool, "statusMessage", NULL);
-    if (!rd_streq(status, "ERROR") && !rd_streq(status, "PROVISIONING") &&
-        !rd_streq(status, "STOPPING"))
-        return NULL;
-    return rd_asprintf("GKE says that the node pool is %s%s%s", status, message ? ": " : "",
-                       message ? message : "");
-}
-
-static void read_pool(struct cc_facts *f)
-{
-    RD_AUTOFREE char *unready =
-        f->get.result ? cc_pool_unready(f->get.result) : rd_strdup("GKE does not know the node pool");
-    if (!unready) {
-        done(f);
-        return;
-    }
-    /* Only the custom resource tells what becomes of it: LOOK and WATCH again, not here. */
-    rd_str_take(&f->reason, unready);
-    unready = NULL;
-    op_finish(&f->op, NULL);
-}
-
 /* ---- filestore ---- */
 
 static void ask_filestore(struct cc_facts *f)
@@ -289,10 +246,6 @@ static void begin(struct cc_facts *f)
         done(f);
         return;
     }
-    case CC_POOL_CPU:
-    case CC_POOL_GPU:
-        ask_pool(f);
-        return;
     default:
         done(f);
     }
@@ -315,13 +268,10 @@ static void facts_step(struct op *op)
         return;
     case F_CLUSTER:
     case F_FILESTORE:
-    case F_POOL:
         if ((err = op_take_err(&f->get.op)))
             op_finish(op, err);
         else if (f->state == F_CLUSTER)
             read_cluster(f);
-        else if (f->state == F_POOL)
-            read_pool(f);
         else
             read_filestore(f);
         return;

@@ -188,15 +188,6 @@ static bool is_pool(const struct step_op *s)
     return part == CC_POOL_CPU || part == CC_POOL_GPU;
 }
 
-/* Its object is up to date, but it has no machines. */
-static char *pool_unready(const struct cc_op *x)
-{
-    if (!is_pool(x->s) || !x->ask.len || x->s->ctx->going_down)
-        return NULL;
-    const json_t *pool = cc_ask_found(&x->ask, 0);
-    return pool ? cc_pool_unready(pool) : NULL;
-}
-
 static bool needs_facts(const struct cc_op *x)
 {
     const struct step_op *s = x->s;
@@ -231,7 +222,8 @@ static void look_end(struct cc_op *x, struct op *op)
         s->verdict.found = FOUND_PENDING;
         s->verdict.drifted = true;
         rd_str_take(&s->reason, rd_asprintf("%s is gone at Google", x->lost_title));
-    } else if (found == FOUND_READY && (unready = pool_unready(x)) != NULL) {
+    } else if (found == FOUND_READY && !s->ctx->going_down &&
+               (unready = cc_pool_unready(&x->ask)) != NULL) {
         s->verdict.found = FOUND_PENDING;
         rd_str_take(&s->reason, unready);
     } else if (found == FOUND_PENDING && !s->ctx->going_down && !s->verdict.drifted) {

@@ -66,17 +66,24 @@ static json_t *facts_for(const struct config *c, const json_t *facts, struct rd_
     return known;
 }
 
+/* The steps of phase 2 that have templates. The Ray namespace first: an operator that watches that one alone
+ * has its Role there. */
+static const struct {
+    const char *step;
+    bool (*render)(struct step_op *, struct manifest_list *, struct rd_err **);
+} workload[] = {{"base", base_render},
+                {"kuberay", kuberay_render},
+                {"volume", volume_render},
+                {"ray", ray_render}};
+
 bool steps_render(const struct config *c, struct template_set *templates, const json_t *facts,
                   struct manifest_list *out, struct rd_strv *ret_unknown, struct rd_err **reterr)
 {
-    /* The Ray namespace first: an operator that watches that one alone has its Role there. */
-    static bool (*const parts[])(struct step_op *, struct manifest_list *, struct rd_err **) = {
-        base_render, kuberay_render, volume_render, ray_render};
     RD_AUTOJSON json_t *known = facts_for(c, facts, ret_unknown);
     struct step_ctx ctx = {.config = c, .templates = templates, .facts = known};
     struct step_op s = {.ctx = &ctx};
-    for (size_t i = 0; i < RD_ARRAY_LEN(parts); i++)
-        if (!parts[i](&s, out, reterr))
+    for (size_t i = 0; i < RD_ARRAY_LEN(workload); i++)
+        if (!workload[i].render(&s, out, reterr))
             return false;
     return true;
 }
@@ -84,21 +91,14 @@ bool steps_render(const struct config *c, struct template_set *templates, const 
 bool steps_render_step(const struct config *c, struct template_set *templates, const json_t *facts,
                        const char *step, struct manifest_list *out, struct rd_err **reterr)
 {
-    static const struct {
-        const char *step;
-        bool (*render)(struct step_op *, struct manifest_list *, struct rd_err **);
-    } parts[] = {{"base", base_render},
-                 {"kuberay", kuberay_render},
-                 {"volume", volume_render},
-                 {"ray", ray_render}};
     struct rd_strv unknown = {NULL, 0};
     RD_AUTOJSON json_t *known = facts_for(c, facts, &unknown);
     rd_strv_clear(&unknown);
     struct step_ctx ctx = {.config = c, .templates = templates, .facts = known};
     struct step_op s = {.ctx = &ctx};
-    for (size_t i = 0; i < RD_ARRAY_LEN(parts); i++)
-        if (rd_streq(parts[i].step, step))
-            return parts[i].render(&s, out, reterr);
+    for (size_t i = 0; i < RD_ARRAY_LEN(workload); i++)
+        if (rd_streq(workload[i].step, step))
+            return workload[i].render(&s, out, reterr);
     for (unsigned part = 0; part < CC_PART_MAX; part++)
         if (rd_streq(cc_part_name(part), step))
             return cc_render(&ctx, part, out, reterr);
