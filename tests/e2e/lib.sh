@@ -38,6 +38,18 @@ run() {
     return 0
 }
 
+# documented LOG...: each request in the emulator's logs against Google's own documents.
+documented() {
+    local said rc
+    said=$("$e2e_top/tests/discovery/run" "$@" 2>&1)
+    rc=$?
+    case $rc in
+    0) pass "discovery: $(tail -n 1 <<<"$said")" ;;
+    77) skip "discovery: $said" ;;
+    *) fail "discovery: $said" ;;
+    esac
+}
+
 # runs NAME CODE args...: run and compare the exit code.
 runs() {
     local name=$1 want=$2
