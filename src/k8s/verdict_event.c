@@ -6,6 +6,9 @@
 #include "base/text.h"
 #include "k8s/verdict_rule.h"
 
+/* An API server that comes back refuses controllers too until it has read the rules; they try again. */
+#define COMING_BACK_MS (30 * K8S_SECOND_MS)
+
 /* What dooms only when the API server or a webhook refused. */
 static bool event_refusal(const char *reason)
 {
@@ -75,7 +78,10 @@ bool k8s_judge_event(const json_t *event, struct k8s_verdict *ret)
         k8s_say_reason(ret, K8S_FAILED, reason, text);
         /* The account may be in the same apply. */
         static const char *const account[] = {"error looking up service account", NULL};
-        k8s_limit(ret, k8s_text_has(text, account) ? 15 * K8S_SECOND_MS : 0, kind);
+        uint64_t grace_ms = k8s_text_has(text, account) ? 15 * K8S_SECOND_MS : 0;
+        if (kind == RD_ERR_CREDENTIALS)
+            grace_ms = COMING_BACK_MS;
+        k8s_limit(ret, grace_ms, kind);
         return true;
     }
     for (size_t i = 0; i < RD_ARRAY_LEN(doom_table); i++) {

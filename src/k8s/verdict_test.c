@@ -267,7 +267,7 @@ static void test_events(void **state)
         {"FailedToCreateWorkerPod", "note", "etcdserver: timeout", true, K8S_FAILED, 60000,
          RD_ERR_FAILED},
         {"FailedToCreateRole", "note", "roles is forbidden: User \"u\" cannot create resource",
-         true, K8S_FAILED, 0, RD_ERR_CREDENTIALS},
+         true, K8S_FAILED, 30000, RD_ERR_CREDENTIALS},
         {"InvalidRayClusterSpec", "note", "The RayCluster spec is invalid: a", true, K8S_FAILED, 0,
          RD_ERR_FAILED},
         {"InvalidRayClusterSpec", "note", "RayCluster spec warning: a", false, 0, 0, 0},

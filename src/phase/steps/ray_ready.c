@@ -8,7 +8,8 @@
 #include <string.h>
 
 /* Without a cluster autoscaler nothing will make room; with one, a node takes minutes. */
-enum { NO_ROOM_MS = 45 * 1000, NO_ROOM_SCALING_MS = 12 * 60 * 1000, SETTLED_MS = 10 * 1000 };
+enum { NO_ROOM_MS = 45 * 1000, NO_ROOM_SCALING_MS = 12 * 60 * 1000, SETTLED_MS = 10 * 1000,
+       COMING_BACK_MS = 30 * 1000 };
 
 void ray_reading_clear(struct ray_reading *r)
 {
@@ -107,13 +108,29 @@ static bool concerns(const json_t *event, const json_t *cluster, const json_t *p
     return false;
 }
 
-/* Volume trouble is only told by events, and only while its pod still waits. */
-static bool event_is_over(const json_t *event, const json_t *pods, int64_t now)
+static bool made_since(const json_t *pod, int64_t at)
 {
-    (void)now;
+    const char *text = rd_json_str(pod, "metadata", "creationTimestamp", NULL);
+    int64_t made;
+    return text && rd_rfc3339_parse(text, &made) && made >= at;
+}
+
+/* Volume trouble is only told by events, and only while its pod still waits. An operator that was refused once,
+ * and has made a pod since, is refused no more: accounts and roles come before pods. */
+static bool event_is_over(const json_t *event, int64_t at, const struct k8s_verdict *v,
+                          const json_t *pods, int64_t now)
+{
     const char *uid = rd_json_str(event, "involvedObject", "uid", NULL);
+    bool refused = v->status == K8S_FAILED && v->kind == RD_ERR_CREDENTIALS;
     const char *title;
     json_t *pod;
+    if (refused && rd_streq(rd_json_str(event, "involvedObject", "kind", NULL), "RayCluster")) {
+        json_object_foreach ((json_t *)pods, title, pod) {
+            if (made_since(pod, at))
+                return true;
+        }
+        return false;
+    }
     json_object_foreach ((json_t *)pods, title, pod) {
         bool settled;
         if (rd_streq(uid, rd_json_str(pod, "metadata", "uid", NULL)))
@@ -131,8 +148,12 @@ static bool read_events(const json_t *cluster, const json_t *pods, const json_t 
         int64_t at;
         struct k8s_verdict v;
         if (!concerns(e, cluster, pods) || !event_time(e, &at) || at < since - 2000 ||
-            event_is_over(e, pods, now) || !k8s_judge_event(e, &v))
+            !k8s_judge_event(e, &v))
             continue;
+        if (event_is_over(e, at, &v, pods, now)) {
+            k8s_verdict_clear(&v);
+            continue;
+        }
         RD_AUTOFREE char *key = rd_asprintf("%s/%s", rd_json_str(e, "involvedObject", "kind", NULL),
                                             rd_json_str(e, "involvedObject", "name", NULL));
         bool doomed = v.status == K8S_FAILED;
@@ -155,10 +176,12 @@ static bool read_replica_failure(const json_t *cluster, struct ray_reading *r)
         return false;
     const char *message = rd_json_str(c, "message", NULL), *reason = rd_json_str(c, "reason", NULL);
     r->kind = RD_ERR_FAILED;
-    /* The operator retries at once; what its words call a refusal will not heal by itself. */
+    /* The operator retries at once; what its words call a refusal will not heal by itself, but for that of an
+     * API server that has just come back. */
+    bool access = message && strstr(message, "cannot create resource");
     bool refused = message && (strstr(message, "exceeded quota") || strstr(message, "forbidden") ||
                                strstr(message, "denied the request"));
-    r->grace_ms = refused ? 10 * 1000 : 60 * 1000;
+    r->grace_ms = access ? COMING_BACK_MS : refused ? 10 * 1000 : 60 * 1000;
     say(r, RAY_TROUBLE, "ReplicaFailure",
         rd_asprintf("the operator cannot make a pod (%s): %s", reason ? reason : "?",
                     message ? message : "no message"));

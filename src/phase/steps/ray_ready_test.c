@@ -42,6 +42,15 @@ static const char cluster_ready[] =
 #define HEAD POD("h", "head", "headgroup", "ray:1", A1, "True", OLD)
 #define WORKER POD("w", "worker", "cpu", "ray:1", "", "True", OLD)
 
+#define REFUSED(at)                                                                                \
+    "{\"Event/ns/e\":{\"type\":\"Warning\",\"reason\":\"FailedToCreateRoleBinding\",\"message\":"            \
+    "\"forbidden: User \\\"o\\\" cannot create resource\",\"lastTimestamp\":\"" at                            \
+    "\",\"involvedObject\":{\"kind\":\"RayCluster\",\"name\":\"ray\",\"uid\":\"c1\"}}}"
+#define MADE(at)                                                                                   \
+    "\"Pod/ns/h\":{\"metadata\":{\"name\":\"h\",\"uid\":\"u\",\"creationTimestamp\":\"" at                    \
+    "\",\"labels\":{\"ray.io/node-type\":\"head\"}},\"spec\":{\"containers\":[{\"image\":\"ray:1\",\"env\":["      \
+    "{\"name\":\"A\",\"value\":\"1\"}]}]},\"status\":{\"phase\":\"Pending\"}}"
+
 static void table(void **state)
 {
     (void)state;
@@ -85,6 +94,12 @@ static void table(void **state)
          "\"eventTime\":\"2026-11-23T10:00:00.000000Z\",\"involvedObject\":{\"kind\":\"RayCluster\","
          "\"name\":\"ray\",\"uid\":\"c1\"}}}",
          RAY_NOT_YET, "no head", true, 0},
+        {"the operator was refused by a server that came back", "{}", "status", "{}", REFUSED(NEW), RAY_TROUBLE,
+         "cannot create", true, 0},
+        {"and has made a pod since", "{" MADE(NEW) "}", "status", "{}", REFUSED(NEW), RAY_NOT_YET, "not scheduled",
+         true, 0},
+        {"a pod of before proves nothing", "{" MADE(OLD) "}", "status", "{}", REFUSED(NEW), RAY_TROUBLE,
+         "cannot create", true, 0},
         {"quota", "{" HEAD "}", "status.conditions",
          "[{\"type\":\"ReplicaFailure\",\"status\":\"True\",\"reason\":\"FailedCreateWorkerPod\",\"message\":"
          "\"pods is forbidden: exceeded quota\"}]",
