@@ -147,11 +147,13 @@ struct limiter {
 static void limiter_step(struct op *op)
 {
     struct limiter *l = container_of(op, struct limiter, op);
-    if (l->watch.why == NULL && op_running(&l->watch.op) && !op->cancelled) {
+    bool trouble = l->watch.why != NULL || l->watch.list.http.last != NULL;
+    if (!trouble && op_running(&l->watch.op) && !op->cancelled) {
         op_set_alarm(op, op_now_ms(op) + 10);
         return;
     }
-    op_set_timeout(&l->watch.op, 300);
+    if (op_running(&l->watch.op))
+        op_set_timeout(&l->watch.op, 300);
     op_finish(op, NULL);
 }
 
