@@ -19,6 +19,8 @@ static char *line_of(const struct sim *s, const struct disk *d, const struct rec
         json_object_set_new(record, "step", json_string(s->ids[r->step]));
     if (r->asks)
         json_object_set_new(record, "asks", json_integer(r->asks));
+    if (r->alone)
+        json_object_set_new(record, "alone", json_true());
     if (!r->answered && (r->record == REC_INTENT_START || r->record == REC_INTENT_UNDO))
         json_object_set_new(record, "verb", json_string(phase_verb_name(r->verb)));
     char *line = journal_write_line(record);
@@ -67,6 +69,23 @@ static void read_back(struct sim *s, struct disk *d)
     d->len = scan.good; /* the torn end is cut off before the first append */
 }
 
+/* Ids of jobs, a bit each. */
+static bool id_in(const uint64_t *ids, unsigned id)
+{
+    return ids[id / 64 % 8] >> (id % 64) & 1;
+}
+
+static void id_add(uint64_t *ids, unsigned id)
+{
+    ids[id / 64 % 8] |= (uint64_t)1 << (id % 64);
+}
+
+/* Does the machine that asked for it still know that no mirror was told? */
+bool disk_knows_alone(const struct sim *s, unsigned job)
+{
+    return id_in(s->disks[(job - 1) % SIM_PROCS].alone, job);
+}
+
 static void hold(struct sim *s, struct disk *d, const struct record *r)
 {
     if (d->real) {
@@ -78,12 +97,14 @@ static void hold(struct sim *s, struct disk *d, const struct record *r)
     if (r->step == PHASE_NO_STEP)
         return;
     if (r->answered) {
-        d->answered[r->asks / 64 % RD_ARRAY_LEN(d->answered)] |= (uint64_t)1 << (r->asks % 64);
+        id_add(d->answered, r->asks);
         d->open = 0;
         return;
     }
     if (r->asks)
         d->open = r->asks;
+    if (r->alone)
+        id_add(d->alone, r->asks);
     inventory_note(&d->inventory, r->step, r->record);
     step_set bit = (step_set)1 << r->step;
     bool intent = r->record == REC_INTENT_START || r->record == REC_INTENT_UNDO;
@@ -98,6 +119,7 @@ void disk_wipe(struct disk *d)
     d->intent = 0;
     d->open = 0;
     memset(d->answered, 0, sizeof d->answered);
+    memset(d->alone, 0, sizeof d->alone);
     d->inventory = (struct inventory){0};
 }
 
@@ -149,11 +171,14 @@ static void mirror_set(struct sim *s, struct inventory content, unsigned open)
     s->mirror_version++;
 }
 
-/* Of what was not synced a part is kept, in the order of writing; the next may be torn. */
+/* Of what was not synced a part is kept, in the order of writing; the next may be torn. A run that came to
+ * its end had written before it went on. */
 void disk_crash(struct sim *s, struct proc *p)
 {
     struct disk *d = proc_disk(s, p);
-    unsigned kept = p->record_count ? (unsigned)sim_random(s, p->record_count + 1) : 0;
+    unsigned kept = p->record_count;
+    if (kept && !p->ended)
+        kept = (unsigned)sim_random(s, kept + 1);
     for (unsigned n = 0; n < kept; n++) {
         struct record *r = &p->records[(p->record_first + n) % RECORDS_MAX];
         if (r->fails)
@@ -170,7 +195,7 @@ void disk_crash(struct sim *s, struct proc *p)
     }
     p->record_count = 0;
     /* The mirror's write may be on its way. */
-    if (p->put.live && p->put.lands && p->put.version == s->mirror_version && sim_random(s, 2))
+    if (p->put.live && p->put.sent && p->put.lands && p->put.version == s->mirror_version && sim_random(s, 2))
         mirror_set(s, p->put.content, p->put.open);
 }
 
@@ -179,6 +204,12 @@ void disk_crash(struct sim *s, struct proc *p)
 static bool mirrors(const struct proc *p)
 {
     return p->needs_lock && p->has_lock && !p->waived;
+}
+
+/* A run that has changed nothing leaves the mirror as it is (drive/hall_record.c). */
+static unsigned mirrored_open(const struct proc *p)
+{
+    return p->wrote || p->found_open ? p->open : 0;
 }
 
 static void put_start(struct sim *s, struct proc *p)
@@ -191,6 +222,7 @@ static void put_start(struct sim *s, struct proc *p)
                           .content = p->asked,
                           .open = p->asked_open,
                           .version = s->mirror_version,
+                          .sent = phase_may_write(&p->phase, s->now_ms),
                           .at_ms = s->now_ms + 1 + sim_random(s, 20),
                           .lands = !lost || sim_random(s, 2),
                           .answered = !lost};
@@ -202,9 +234,9 @@ static bool mirror_behind(struct sim *s, struct proc *p)
     const struct inventory *was = p->has_asked ? &p->asked : &s->mirror;
     unsigned was_open = p->has_asked ? p->asked_open : s->mirror_open;
     if (p->inventory.applied != was->applied || p->inventory.settled != was->settled ||
-        p->open != was_open) {
+        mirrored_open(p) != was_open) {
         p->asked = p->inventory;
-        p->asked_open = p->open;
+        p->asked_open = mirrored_open(p);
         p->has_asked = true;
         p->put_asked++;
         if (!p->put.live)
@@ -272,7 +304,7 @@ void mirror_release(struct sim *s, struct proc *p)
         mirror_set(s, (struct inventory){0}, 0);
         s->mirror_there = false;
     } else if (!p->cancelled) {
-        mirror_set(s, p->inventory, p->open);
+        mirror_set(s, p->inventory, mirrored_open(p));
     }
 }
 
@@ -284,8 +316,11 @@ void mirror_read(struct sim *s, struct proc *p)
     inventory_merge(&p->inventory, &s->mirror);
     if (!s->mirror_there)
         return;
-    bool judged = d->answered[open / 64 % RD_ARRAY_LEN(d->answered)] >> (open % 64) & 1;
-    p->open = judged ? 0 : open;
+    p->found_open = open != 0;
+    if (!id_in(d->alone, p->open))
+        p->open = 0;
+    if (open && !id_in(d->answered, open))
+        p->open = open;
 }
 
 /* ---- Writing ---- */
@@ -305,8 +340,11 @@ void disk_write(struct sim *s, struct proc *p, const struct phase_command *c)
         inventory_note(&p->inventory, c->step, c->record);
     struct record *r = &p->records[(p->record_first + p->record_count) % RECORDS_MAX];
     bool asks = c->record == REC_INTENT_START && s->kinds[c->step] == KIND_JOB;
+    if (asks)
+        p->asks_alone = !p->wrote && !p->found_open;
     *r = (struct record){.seq = c->seq,
                          .asks = asks ? p->asks : 0,
+                         .alone = asks && p->asks_alone,
                          .at_ms = s->now_ms + 1 + sim_random(s, 5),
                          .step = c->step,
                          .record = c->record,

@@ -178,6 +178,7 @@ static void finish(struct sim *s, struct proc *p, unsigned i, struct phase_verdi
     e.u.verdict.run_id = f->run_id;
     e.u.verdict.verdict = v;
     rules_verdict(s, p, i, verb, &v);
+    p->wrote |= sim_mutates(f->verb) && f->acted && answered && s->kinds[i] != KIND_JOB;
     if (s->kinds[i] == KIND_JOB && verb == VERB_WATCH && v.ours &&
         (v.found == FOUND_READY || v.found == FOUND_FAILED)) {
         t->judged |= t->by == p->open;
@@ -196,7 +197,8 @@ static void leave_behind(struct sim *s, const struct proc *p, unsigned i)
         return;
     for (unsigned n = 0; n < LATE_MAX; n++)
         if (!s->late[n].live) {
-            s->late[n] = (struct late){true, i, p->asks, f->verb, f->act_ms, f->version, f->born};
+            s->late[n] = (struct late){true,       i,         p->asks,    p->asks_alone,
+                                      f->verb,    f->act_ms, f->version, f->born};
             return;
         }
 }
@@ -243,6 +245,8 @@ static void change(struct sim *s, struct proc *p, unsigned i)
     rules_change(s, p, i, f->verb);
     enum sim_answer a = f->verb == VERB_START ? world_start(s, i, p->asks, f->version, &v)
                                               : world_undo(s, i, f->born, &v);
+    if (f->verb == VERB_START && s->kinds[i] == KIND_JOB && s->things[i].by == p->asks)
+        s->things[i].alone = p->asks_alone;
     if (f->twice || f->answer != ANSWER_OK)
         return; /* the first delivery is answered; 500 says nothing of what was done */
     f->answer = a;
@@ -449,6 +453,8 @@ void net_land_late(struct sim *s)
             (void)world_start(s, l->step, l->by, l->version, &v);
         else
             (void)world_undo(s, l->step, l->born, &v);
+        if (l->verb == VERB_START && s->kinds[l->step] == KIND_JOB && s->things[l->step].by == l->by)
+            s->things[l->step].alone = l->alone;
     }
 }
 

@@ -185,7 +185,7 @@ void proc_deliver(struct sim *s, struct proc *p, struct phase_event *e)
     rules_after(s, p);
     if (p->ended) {
         net_abandon(s, p); /* after an abort requests may be under way */
-        disk_crash(s, p);  /* the last record is not waited for */
+        disk_crash(s, p);  /* nobody waits for the mirror */
         mirror_release(s, p);
         rules_end(s, p);
         p->alive = false;

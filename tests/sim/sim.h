@@ -155,6 +155,7 @@ struct thing {
     unsigned version, born;
     unsigned by;         /* JOB: the id it was submitted under */
     bool judged;         /* JOB: a run has heard its end */
+    bool alone;          /* JOB: no mirror was told of it; who submitted it may hear its end */
     unsigned copies;     /* alive; more than one is a duplicate */
     fault_set met;       /* faults of class W since it was last well */
 };
@@ -182,6 +183,7 @@ struct record { /* on its way to the disk */
     bool fails;
     bool answered;  /* not a record of the core: what was asked for has been judged */
     unsigned asks;  /* JOB: the submission's id */
+    bool alone;     /* JOB: the mirror is not told */
 };
 #define RECORDS_MAX 64
 
@@ -192,6 +194,7 @@ struct disk { /* of one machine; outlives its runs */
     unsigned count;               /* records */
     unsigned open;                /* JOB: what was asked for and not judged yet; 0: nothing */
     uint64_t answered[8];         /* JOB: ids that were judged, a bit each */
+    uint64_t alone[8];            /* JOB: ids that no mirror was told of */
     bool real;                    /* holds the lines themselves */
     char *bytes;
     size_t len, room;
@@ -204,6 +207,7 @@ struct put { /* the mirror's next content */
     struct inventory content;
     unsigned open;
     unsigned version; /* precondition: as the mirror was when it was sent */
+    bool sent;        /* the gate was open when it began */
     bool lands, answered;
 };
 
@@ -224,6 +228,8 @@ struct proc {
     bool has_asked;
     unsigned open, asked_open; /* JOB: as on the disk, and as the mirror was asked to have it */
     unsigned asks;             /* JOB: what a START would ask for, by the last LOOK */
+    bool asks_alone;           /* JOB: the intent's */
+    bool wrote, found_open;    /* it changed something; the mirror as read had an open job */
     unsigned put_asked, put_done;
     struct put put;
     struct {
@@ -254,6 +260,7 @@ struct proc {
 struct late { /* a request of a run that is no more */
     bool live;
     unsigned step, by;
+    bool alone;
     enum phase_verb verb;
     uint64_t at_ms;
     unsigned version, born;
@@ -393,6 +400,7 @@ void disk_lose(struct sim *s, struct proc *p);
 uint64_t disk_next_ms(const struct proc *p);
 void mirror_release(struct sim *s, struct proc *p);
 void mirror_read(struct sim *s, struct proc *p); /* with the lock: what other machines applied and asked for */
+bool disk_knows_alone(const struct sim *s, unsigned job);
 void disk_answered(struct sim *s, struct proc *p, unsigned step); /* the job was judged */
 
 /* ---- proc.c ---- */

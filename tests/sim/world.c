@@ -309,7 +309,10 @@ static enum sim_answer start_job(struct sim *s, unsigned i, unsigned by)
     struct thing *t = &s->things[i];
     if (t->state != THING_NONE && t->by == by)
         return ANSWER_EXISTS;
-    if (t->state != THING_NONE && !t->judged) {
+    /* What one machine alone knew of, another asks for anew: either it submits under an id of its own, or
+     * under one that the mirror had. */
+    bool unknown = t->alone && ((t->by ^ by) & 1 || by == s->mirror_open || !disk_knows_alone(s, t->by));
+    if (t->state != THING_NONE && !t->judged && !unknown) {
         t->copies++;
         s->tally->duplicates++;
         sim_violate(s, "duplicate: job %u is submitted, and of job %u nobody has heard the end", by, t->by);
