@@ -152,7 +152,8 @@ enum sim_fault aim_draw(struct sim *s, const struct proc *p, unsigned i, enum ph
     if (!due || a->found != FOUND_UNREACHABLE)
         return FAULT_MAX;
     /* Nothing but the step's limit ends a look that gets no answer. */
-    if (s->kinds[i] == KIND_FACTS && !a->late)
+    bool then_crash = (a->fault == FAULT_TORN || a->fault == FAULT_CRASH) && verb == VERB_LOOK && s->seed & 1;
+    if ((s->kinds[i] == KIND_FACTS || then_crash) && !a->late)
         return !said && sim_chance(s, 980) ? FAULT_RESET : FAULT_MAX;
     return sim_chance(s, class_of(s) == 'W' ? 700 : 200) ? FAULT_RESET : FAULT_MAX;
 }

@@ -172,13 +172,15 @@ static void mirror_set(struct sim *s, struct inventory content, unsigned open)
 }
 
 /* Of what was not synced a part is kept, in the order of writing; the next may be torn. A run that came to
- * its end had written before it went on. */
+ * its end had written all but that before it went on. */
 void disk_crash(struct sim *s, struct proc *p)
 {
     struct disk *d = proc_disk(s, p);
     unsigned kept = p->record_count;
     if (kept && !p->ended)
         kept = (unsigned)sim_random(s, kept + 1);
+    else if (kept && p->records[(p->record_first + kept - 1) % RECORDS_MAX].record == REC_END)
+        kept -= (unsigned)sim_random(s, 2);
     for (unsigned n = 0; n < kept; n++) {
         struct record *r = &p->records[(p->record_first + n) % RECORDS_MAX];
         if (r->fails)

@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 #define JOBS_MAX 64
-#define ROUND 40 /* lives aimed at a thin cell before it is counted again */
+#define ROUND 40       /* lives aimed at a thin cell before it is counted again */
+#define ROUND_MIN 2000 /* in all: what few cells are left are the hard ones */
 
 struct options {
     uint64_t seed, lives;
@@ -157,6 +158,8 @@ static bool run_all(const struct options *o, struct tally *each, struct tally *a
         plan.lives = o->lives - all->lives;
         plan.cell_count = report_thin(all, o->least, thin);
         uint64_t some = (uint64_t)plan.cell_count * ROUND;
+        if (some < ROUND_MIN)
+            some = ROUND_MIN;
         if (plan.cell_count && some < plan.lives)
             plan.lives = some;
         uint64_t before = all->lives;
