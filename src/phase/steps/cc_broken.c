@@ -29,15 +29,18 @@ char *cc_broken_reason(const struct cc_ask *a)
     return NULL;
 }
 
-char *cc_pool_unready(const struct cc_ask *a)
+char *cc_gke_unready(const struct cc_ask *a)
 {
     for (size_t i = 0; i < a->len; i++) {
-        const json_t *pool = cc_ask_found(a, i);
-        const char *status = rd_json_str(pool, "status", NULL);
-        const char *message = rd_json_str(pool, "statusMessage", NULL);
-        if (rd_streq(rd_json_str(a->list->v[i].json, "kind", NULL), "ContainerNodePool") &&
-            (rd_streq(status, "ERROR") || rd_streq(status, "PROVISIONING") ||
-             rd_streq(status, "STOPPING")))
+        const char *kind = rd_json_str(a->list->v[i].json, "kind", NULL);
+        bool pool = rd_streq(kind, "ContainerNodePool");
+        const json_t *found = cc_ask_found(a, i);
+        const char *status = rd_json_str(found, "status", NULL);
+        const char *message = rd_json_str(found, "statusMessage", NULL);
+        if (!found && a->asked[i] && (pool || rd_streq(kind, "ContainerCluster")))
+            return rd_asprintf("GKE does not have the %s", pool ? "node pool" : "cluster");
+        if (pool && (rd_streq(status, "ERROR") || rd_streq(status, "PROVISIONING") ||
+                     rd_streq(status, "STOPPING")))
             return rd_asprintf("GKE says that the node pool is %s%s%s", status, message ? ": " : "",
                                message ? message : "");
     }

@@ -38,9 +38,9 @@ bool cc_ask_ours(const struct cc_ask *a, size_t i);
 bool cc_is_broken(const struct cc_ask *a, size_t i);
 /* "node pool ray-cpu could not be made: ..." of the first that is; owned, NULL: none is. */
 char *cc_broken_reason(const struct cc_ask *a);
-/* What GKE says of a pool's state that keeps it from being ready; owned, NULL: nothing. Config Connector
- * calls a pool up to date as soon as it is there, also without machines. */
-char *cc_pool_unready(const struct cc_ask *a);
+/* What GKE says that keeps a cluster or pool from being ready; owned, NULL: nothing. Config Connector calls
+ * a pool up to date as soon as it is there, also without machines, and what was removed until it looks again. */
+char *cc_gke_unready(const struct cc_ask *a);
 /* Removes them at GKE and waits. Only for a step that is half made (step_op.half_made). */
 struct cc_broken {
     struct op op;

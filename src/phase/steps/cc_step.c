@@ -223,7 +223,7 @@ static void look_end(struct cc_op *x, struct op *op)
         s->verdict.drifted = true;
         rd_str_take(&s->reason, rd_asprintf("%s is gone at Google", x->lost_title));
     } else if (found == FOUND_READY && !s->ctx->going_down &&
-               (unready = cc_pool_unready(&x->ask)) != NULL) {
+               (unready = cc_gke_unready(&x->ask)) != NULL) {
         s->verdict.found = FOUND_PENDING;
         rd_str_take(&s->reason, unready);
     } else if (found == FOUND_PENDING && !s->ctx->going_down && !s->verdict.drifted) {

@@ -112,6 +112,41 @@ static void stale(void **state)
     json_decref(ctx.session);
 }
 
+/* What Google answered of one object keeps it from being ready, whatever Config Connector says. */
+static void unready(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *status, *want; /* status NULL: 404 */
+    } rows[] = {
+        {"ContainerNodePool", "RUNNING", NULL},
+        {"ContainerNodePool", "PROVISIONING", "GKE says that the node pool is PROVISIONING: m"},
+        {"ContainerNodePool", "STOPPING", "GKE says that the node pool is STOPPING: m"},
+        {"ContainerNodePool", "ERROR", "GKE says that the node pool is ERROR: m"},
+        {"ContainerNodePool", NULL, "GKE does not have the node pool"},
+        {"ContainerCluster", "RUNNING", NULL},
+        {"ContainerCluster", NULL, "GKE does not have the cluster"},
+        {"ComputeNetwork", NULL, NULL},
+    };
+    for (size_t i = 0; i < RD_ARRAY_LEN(rows); i++) {
+        struct manifest_object o = {.json = object(rows[i].kind, "x")};
+        struct manifest_list list = {.v = &o, .len = 1};
+        struct gcp_call call = {0};
+        bool asked = true;
+        if (rows[i].status)
+            call.result = rd_json_pack("{s:s, s:s}", "status", rows[i].status, "statusMessage", "m");
+        struct cc_ask ask = {.list = &list, .calls = &call, .asked = &asked, .len = 1};
+        RD_AUTOFREE char *got = cc_gke_unready(&ask);
+        if (!rd_streq(got, rows[i].want))
+            fail_msg("%s %s: %s", rows[i].kind, rows[i].status ? rows[i].status : "404", got ? got : "nothing");
+        asked = false;
+        call.result = (json_decref(call.result), NULL);
+        RD_AUTOFREE char *unasked = cc_gke_unready(&ask);
+        assert_null(unasked);
+        json_decref(o.json);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +154,7 @@ int main(void)
         cmocka_unit_test(keeping),
         cmocka_unit_test(whose),
         cmocka_unit_test(stale),
+        cmocka_unit_test(unready),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

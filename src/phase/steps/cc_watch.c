@@ -281,7 +281,7 @@ static bool told_by_google(struct cc_watch *x)
     struct step_op *s = x->s;
     struct rd_err *err = op_take_err(&x->ask.op);
     RD_AUTOFREE char *broken = err ? NULL : cc_broken_reason(&x->ask);
-    RD_AUTOFREE char *unready = err ? NULL : cc_pool_unready(&x->ask);
+    RD_AUTOFREE char *unready = err ? NULL : cc_gke_unready(&x->ask);
     if (err)
         step_end_error(s, err);
     else if (broken && s->half_made) /* LOOK leads to START, which makes it anew */
