@@ -179,6 +179,9 @@ struct http_client *http_client_new(struct loop *l, struct http_client_options *
     curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
     curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
     curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS_MAX);
+    c->share = curl_share_init();
+    RD_ASSERT(c->share != NULL);
+    curl_share_setopt(c->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     c->pump.done = pump_done;
     op_start_root(&c->pump, l, pump_step, "http client");
     return c;
@@ -191,6 +194,7 @@ void http_client_free(struct http_client *c)
     RD_ASSERT(c->handles == 0);
     RD_ASSERT(rd_list_empty(&c->waiting));
     curl_multi_cleanup(c->multi);
+    curl_share_cleanup(c->share);
     while (!rd_list_empty(&c->ready))
         sock_close(container_of(c->ready.next, struct http_sock, ready));
     http_tls_clear(&c->o.tls);

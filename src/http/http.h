@@ -43,7 +43,8 @@ struct http_client_options {
                                 it, but never for a loopback address */
     char *unix_socket;       /* owned, moved; every request goes there, whatever its host; NULL: none */
     bool http1_only;
-    unsigned in_flight_max;  /* further requests wait in order; 0: no limit. Streams do not count */
+    unsigned in_flight_max;  /* further requests wait in order; 0: no limit. Streams do not count. A server
+                                that speaks no HTTP/2 gets six at most */
     /* For --log-file: called when a request ended (also with an error). May be NULL. */
     void (*observe)(void *ctx, const struct http_req *req);
     void *observe_ctx;

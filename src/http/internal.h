@@ -18,6 +18,8 @@ struct http_client {
     unsigned in_flight;
     size_t handles; /* requests that run or hold a handle */
     bool lost;      /* the last transfer ended without an answer */
+    bool alone;     /* the last answer came by HTTP/1.1: a request holds a connection of its own */
+    CURLSH *share;  /* TLS sessions: a second connection to a host takes the first one's up again */
 };
 
 /* ---- client.c ---- */

@@ -17,23 +17,34 @@ struct many {
     size_t len;
     const char *method, *url;
     size_t cancel_after; /* cancels the whole lot once so many have ended; 0: never */
+    bool first_alone;    /* the others start when the first has ended */
     size_t kill_after;   /* ends the server `pid` once so many have ended; 0: never */
     pid_t pid;
     size_t ended, fine;
     bool started;
 };
 
+static void many_start(struct many *m, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        char *url = rd_asprintf("%s%zu", m->url, i);
+        http_req_init(&m->reqs[i], m->client, m->method, url);
+        http_req_start(&m->reqs[i], &m->op);
+        free(url);
+    }
+}
+
 static void many_step(struct op *op)
 {
     struct many *m = container_of(op, struct many, op);
     if (!m->started) {
         m->started = true;
-        for (size_t i = 0; i < m->len; i++) {
-            char *url = rd_asprintf("%s%zu", m->url, i);
-            http_req_init(&m->reqs[i], m->client, m->method, url);
-            http_req_start(&m->reqs[i], op);
-            free(url);
-        }
+        many_start(m, 0, m->first_alone ? 1 : m->len);
+        return;
+    }
+    if (m->first_alone && op_ended(&m->reqs[0].op)) {
+        m->first_alone = false;
+        many_start(m, 1, m->len);
         return;
     }
     m->ended = m->fine = 0;
@@ -125,6 +136,29 @@ static void order(void **state)
     assert_string_equal(rd_buf_str(&log), "0 1 2 3 4 5 6 7 8 9 10 11 ");
     assert_int_equal(server_connections(s), 1);
     rd_buf_clear(&log);
+    server_free(s);
+}
+
+/* Goal: once a server is known to share no connection, no more than six are opened. */
+static void six_to_a_server_of_http1(void **state)
+{
+    (void)state;
+    unsigned pause_ms = 2;
+    struct server *s = server_new(script_echo, &pause_ms, NULL);
+    RD_AUTOFREE char *url = server_url(s, "/");
+    static const unsigned limits[] = {0, 4};
+    unsigned before = 0;
+    for (size_t i = 0; i < RD_ARRAY_LEN(limits); i++) {
+        struct http_client_options o = {.proxy = rd_strdup(""), .in_flight_max = limits[i]};
+        struct many m = {.len = 200, .method = "GET", .url = url, .first_alone = true};
+        many_run(&m, &o);
+        assert_int_equal(m.fine, m.len);
+        many_clear(&m);
+        unsigned opened = server_connections(s) - before;
+        before += opened;
+        if (opened > (limits[i] ? limits[i] : 6) || opened < 2)
+            fail_msg("limit %u: %u connections", limits[i], opened);
+    }
     server_free(s);
 }
 
@@ -317,6 +351,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(thousand_under_a_limit),
         cmocka_unit_test(order),
+        cmocka_unit_test(six_to_a_server_of_http1),
         cmocka_unit_test(cancel_the_lot),
         cmocka_unit_test(connections_that_close),
         cmocka_unit_test(http2),

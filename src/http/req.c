@@ -31,6 +31,7 @@ struct http_resolve {
 #define FIRST_BYTE_MS 60000
 #define IDLE_MS 60000
 #define RESP_MAX ((size_t)16 << 20)
+#define ALONE_MAX 6 /* connections to a server that shares none, as browsers have it */
 
 void http_req_init(struct http_req *r, struct http_client *c, const char *method, const char *url)
 {
@@ -114,9 +115,17 @@ static void detach(struct http_req *r)
     r->connect_to = NULL;
 }
 
+/* 0: no limit. */
+static unsigned in_flight_max(const struct http_client *c)
+{
+    unsigned max = c->o.in_flight_max;
+    return c->alone && (max == 0 || max > ALONE_MAX) ? ALONE_MAX : max;
+}
+
 static void grant_next(struct http_client *c)
 {
-    while (!rd_list_empty(&c->waiting) && c->in_flight < c->o.in_flight_max) {
+    unsigned max = in_flight_max(c);
+    while (!rd_list_empty(&c->waiting) && (max == 0 || c->in_flight < max)) {
         struct http_req *next = container_of(c->waiting.next, struct http_req, waiting);
         rd_list_remove(&next->waiting);
         next->state = REQ_GRANTED;
@@ -135,6 +144,8 @@ static void end(struct http_req *r, struct rd_err *take)
         curl_easy_getinfo(r->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
         r->sent_bytes = (size_t)sent;
         curl_easy_getinfo(r->easy, CURLINFO_HTTP_VERSION, &r->http_version);
+        if (r->status > 0 && !r->http1 && !r->connect_only)
+            c->alone = r->http_version != 0 && r->http_version < CURL_HTTP_VERSION_2_0;
     }
     if (!(r->connect_only && r->completed && take == NULL && !r->op.cancelled))
         detach(r);
@@ -277,7 +288,7 @@ static void req_step(struct op *op)
     }
     switch (r->state) {
     case REQ_NEW:
-        if (r->client->o.in_flight_max > 0 && !r->stream && !r->connect_only) {
+        if (!r->stream && !r->connect_only) {
             rd_list_append(&r->client->waiting, &r->waiting);
             r->state = REQ_WAITING;
             grant_next(r->client);

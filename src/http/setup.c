@@ -295,6 +295,7 @@ CURL *setup_easy(struct http_req *r, struct rd_err **reterr)
     curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, r->fresh || r->connect_only ? 1L : 0L);
     curl_easy_setopt(e, CURLOPT_CONNECT_ONLY, r->connect_only ? 1L : 0L);
     setup_tls(e, &c->o.tls);
+    curl_easy_setopt(e, CURLOPT_SHARE, c->share);
     if (c->o.proxy != NULL)
         setup_named_proxy(e, c->o.proxy);
     else

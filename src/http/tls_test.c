@@ -1,6 +1,8 @@
 /* TLS: private authorities, wrong ones, expired and misnamed certificates, client certificates. */
 #include "harness/one_request.h"
 
+#include <openssl/ssl.h>
+
 static void script_hello(struct peer *p, void *ctx)
 {
     (void)ctx;
@@ -150,6 +152,28 @@ static void client_certificates(void **state)
     harness_identity_free(anna);
     harness_identity_free(bert);
     rd_redact_forget_all();
+}
+
+/* Goal: a second connection takes up the first one's session. */
+static void sessions(void **state)
+{
+    struct world *w = *state;
+    struct harness_identity *id = harness_identity_new(w->ca, "server", "IP:127.0.0.1", 1);
+    struct server *s = server_new(script_hello, NULL, id);
+    struct run r = {0};
+    struct http_client_options o = options(w->ca);
+    run_open(&r, &o);
+    run_get(&r, s, "/");
+    r.req.fresh = true;
+    for (unsigned resumed = 0; resumed < 3; resumed++) {
+        run_go(&r);
+        assert_null(r.op.err);
+        assert_int_equal(server_connections(s), resumed + 1);
+        assert_int_equal(SSL_CTX_sess_hits(harness_identity_ctx(id)), resumed);
+    }
+    run_close(&r);
+    server_free(s);
+    harness_identity_free(id);
 }
 
 static void unusable_settings(void **state)
@@ -431,6 +455,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(certificates, setup, teardown),
         cmocka_unit_test_setup_teardown(server_name, setup, teardown),
         cmocka_unit_test_setup_teardown(client_certificates, setup, teardown),
+        cmocka_unit_test_setup_teardown(sessions, setup, teardown),
         cmocka_unit_test_setup_teardown(unusable_settings, setup, teardown),
         cmocka_unit_test(handshakes),
         cmocka_unit_test_setup_teardown(proxy_tunnel, setup, teardown),
