@@ -113,6 +113,7 @@ static void shipped_graph(struct sim *s)
                                              .look_only = r->look_only,
                                              .every_run = r->every_run,
                                              .no_last_look = r->no_last_look,
+                                             .yields = r->yields,
                                              .unlocked = r->unlocked};
         s->kinds[i] = model_of(r->id)->kind;
         s->has_watch[i] = r->has_watch;

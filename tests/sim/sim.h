@@ -85,7 +85,7 @@ struct sim_row {
     uint64_t limit_ms;
     unsigned tries_max;
     fact_set publishes;
-    bool look_only, every_run, no_last_look, unlocked, has_start, has_watch, has_undo;
+    bool look_only, every_run, no_last_look, yields, unlocked, has_start, has_watch, has_undo;
 };
 extern const struct sim_row sim_rows_local[], sim_rows_gke[];
 extern const unsigned sim_rows_local_count, sim_rows_gke_count;

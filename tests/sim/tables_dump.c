@@ -9,10 +9,10 @@ static void dump(const char *name, const struct step_row *rows, unsigned count)
     printf("const struct sim_row sim_rows_%s[] = {\n", name);
     for (unsigned i = 0; i < count; i++) {
         const struct phase_step_def *d = &rows[i].core;
-        printf("    {\"%s\", 0x%x, 0x%x, %llu, %u, 0x%llx, %d, %d, %d, %d, %d, %d, %d},\n", d->id,
+        printf("    {\"%s\", 0x%x, 0x%x, %llu, %u, 0x%llx, %d, %d, %d, %d, %d, %d, %d, %d},\n", d->id,
                (unsigned)d->needs, (unsigned)d->down_after, (unsigned long long)d->limit_ms, d->tries_max,
                (unsigned long long)d->publishes, d->look_only, d->every_run, d->no_last_look,
-               d->unlocked, rows[i].verbs[VERB_START] != NULL, rows[i].verbs[VERB_WATCH] != NULL,
+               d->yields, d->unlocked, rows[i].verbs[VERB_START] != NULL, rows[i].verbs[VERB_WATCH] != NULL,
                rows[i].verbs[VERB_UNDO] != NULL);
     }
     printf("};\nconst unsigned sim_rows_%s_count = %u;\n", name, count);

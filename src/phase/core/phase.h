@@ -106,6 +106,8 @@ struct phase_step_def {
     bool look_only;        /* has no START: what is ABSENT fails with RD_ERR_PREFLIGHT */
     bool every_run;        /* START even when READY was found once in an earlier run (the test job) */
     bool no_last_look;     /* not looked at again before success */
+    bool yields;           /* going up: is first looked at when no other step is about to start something;
+                              for what is ready long before its dependents can use it */
     bool unlocked;         /* may act before the lock is held, because the lock's home is made by it or
                               its dependents; implied by look_only */
 };

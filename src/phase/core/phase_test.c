@@ -45,6 +45,34 @@ static void test_from_nothing(void **state)
          "job ready => job done, end ok");
 }
 
+static void test_who_yields_comes_second(void **state)
+{
+    (void)state;
+    struct phase_step_def yielding[STEPS];
+    memcpy(yielding, defs, sizeof defs);
+    yielding[APP].yields = true;
+    struct story s;
+    story_begin(&s, yielding, STEPS, &up, true, "look pre");
+    TELL(&s,
+         "pre ready => pre done",
+         "disk =>",
+         "lock 60000 => look net",
+         "net ready ours => net done, look vol",
+         "vol absent => intend vol",
+         "disk => start vol",
+         "vol pending => watch vol, look app", /* it is under way: now the other one */
+         "app ready => app done",
+         "vol ready => vol done, look job");
+    story_begin(&s, yielding, STEPS, &up, true, "look pre");
+    TELL(&s,
+         "pre ready => pre done",
+         "disk =>",
+         "lock 60000 => look net",
+         "net ready ours => net done, look vol",
+         "vol unreachable => vol pausing, look app", /* who cannot be reached holds up nobody else */
+         "app ready => app done");
+}
+
 static void test_nothing_to_do_is_looks_and_the_job(void **state)
 {
     (void)state;
@@ -492,6 +520,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_from_nothing),
+        cmocka_unit_test(test_who_yields_comes_second),
         cmocka_unit_test(test_nothing_to_do_is_looks_and_the_job),
         cmocka_unit_test(test_lost_reply_leads_to_look),
         cmocka_unit_test(test_lost_request_is_started_again_after_a_look),

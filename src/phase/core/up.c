@@ -129,6 +129,20 @@ void up_verdict(struct phase *p, unsigned i, enum phase_verb verb)
     RD_UNREACHABLE();
 }
 
+/* Those that may be on the critical path go first: requests of all share a few connections. */
+static bool others_begin(const struct phase *p)
+{
+    for (unsigned i = 0; i < p->count; i++) {
+        enum step_state s = p->steps[i].state;
+        if (p->defs[i].yields || !(p->closure & STEP_BIT(i)))
+            continue;
+        if (s == STEP_LOOKING || s == STEP_INTENDING || s == STEP_STARTING ||
+            (s == STEP_BLOCKED && needs_met(p, i) && lock_open(p, i)))
+            return true;
+    }
+    return false;
+}
+
 bool up_pump(struct phase *p, unsigned i)
 {
     struct phase_step_live *s = &p->steps[i];
@@ -136,7 +150,8 @@ bool up_pump(struct phase *p, unsigned i)
         step_move(p, i, STEP_HELD);
         return true;
     }
-    bool ready = s->state == STEP_BLOCKED && needs_met(p, i) && lock_open(p, i);
+    bool ready = s->state == STEP_BLOCKED && needs_met(p, i) && lock_open(p, i) &&
+                 !(p->defs[i].yields && others_begin(p));
     if (ready || (s->state == STEP_PAUSING && s->wake_ms <= p->now_ms)) {
         step_look(p, i);
         return true;

@@ -330,9 +330,15 @@ static const struct phase_step_def job[] = {
     {.id = "job", .needs = 1, .every_run = true},
 };
 
+static const struct phase_step_def aside[] = {
+    {.id = "a", .yields = true},
+    {.id = "b"},
+};
+
 static void test_up(void **state)
 {
     (void)state;
+    walk_graph(aside, 2, GOAL_UP, false, 3);
     walk_graph(one, 1, GOAL_UP, true, 1);
     walk_graph(two, 2, GOAL_UP, true, 3);
     walk_graph(job, 2, GOAL_UP, false, 3);
