@@ -26,13 +26,16 @@ void emu_chain_add(struct emu *e, const char *name, uint64_t ms, const char *con
     json_object_set_new(e->chain, name, entry);
 }
 
-void emu_chain_extend(struct emu *e, const char *name, uint64_t ms)
+void emu_chain_took(struct emu *e, const char *name, uint64_t ms)
 {
     json_t *entry = json_object_get(e->chain, name);
+    json_int_t more_ms = (json_int_t)ms - rd_json_path_int(entry, "ms", 0);
+    if (entry == NULL || more_ms <= 0)
+        return;
     static const char *const keys[] = {"ms", "end_ms"};
-    for (size_t i = 0; entry != NULL && i < 2; i++)
+    for (size_t i = 0; i < RD_ARRAY_LEN(keys); i++)
         json_object_set_new(entry, keys[i],
-                            json_integer(rd_json_path_int(entry, keys[i], 0) + (json_int_t)ms));
+                            json_integer(rd_json_path_int(entry, keys[i], 0) + more_ms));
 }
 
 /* All resources of that name as text; "" when there is none. Owned. */
@@ -66,7 +69,7 @@ void emu_chain_add_resource(struct emu *e, const char *name, uint64_t ms)
     rd_strv_clear(&needs);
 }
 
-json_t *emu_chain_longest(const struct emu *e)
+static json_t *longest_of_run(const struct emu *e)
 {
     const char *last = NULL, *name;
     json_int_t end_ms = 0;
@@ -87,4 +90,23 @@ json_t *emu_chain_longest(const struct emu *e)
         last = rd_json_str(entry, "after", NULL);
     }
     return rd_json_pack("{s:I, s:o}", "ms", end_ms, "steps", steps);
+}
+
+json_t *emu_chain_longest(const struct emu *e)
+{
+    json_t *now = longest_of_run(e);
+    if (rd_json_path_int(e->chain_longest, "ms", -1) < rd_json_path_int(now, "ms", 0))
+        return now;
+    json_decref(now);
+    return json_incref(e->chain_longest);
+}
+
+void emu_chain_begin(struct emu *e)
+{
+    if (json_object_size(e->chain) == 0)
+        return;
+    json_t *longest = emu_chain_longest(e);
+    json_decref(e->chain_longest);
+    e->chain_longest = longest;
+    json_object_clear(e->chain);
 }

@@ -41,7 +41,19 @@ static void test_chain(void **state)
           "{\"ms\":440,\"steps\":[{\"ms\":10,\"name\":\"services\"},"
           "{\"ms\":20,\"name\":\"projects/p/net\"},{\"ms\":350,\"name\":\"projects/p/share\"},"
           "{\"ms\":60,\"name\":\"volume\"}]}");
+    /* A later run waits for the pool alone; the longest of all is still the first's. */
+    emu_chain_begin(&e);
+    emu_chain_add_resource(&e, "projects/p/cluster/pools/b", 439);
+    check(&e, "a shorter run",
+          "{\"ms\":440,\"steps\":[{\"ms\":10,\"name\":\"services\"},"
+          "{\"ms\":20,\"name\":\"projects/p/net\"},{\"ms\":350,\"name\":\"projects/p/share\"},"
+          "{\"ms\":60,\"name\":\"volume\"}]}");
+    emu_chain_begin(&e);
+    emu_chain_add_resource(&e, "projects/p/cluster/pools/c", 500);
+    check(&e, "a longer one",
+          "{\"ms\":500,\"steps\":[{\"ms\":500,\"name\":\"projects/p/cluster/pools/c\"}]}");
     json_decref(e.chain);
+    json_decref(e.chain_longest);
     emu_store_clear(&e.store);
 }
 

@@ -1,5 +1,6 @@
 #include "conn.h"
 
+#include "chain.h"
 #include "http.h"
 
 #include "base/alloc.h"
@@ -197,8 +198,18 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
         emu_conn_close(c, false);
 }
 
+static bool somebody_is_here(const struct emu *e)
+{
+    rd_list_foreach (it, &e->server->listeners)
+        if (!rd_list_empty(&container_of(it, struct emu_listener, node)->conns))
+            return true;
+    return false;
+}
+
 void emu_conn_accept(struct emu_listener *l)
 {
+    if (!somebody_is_here(l->emu))
+        emu_chain_begin(l->emu);
     struct emu_conn *c = rd_calloc(1, sizeof(*c));
     c->listener = l;
     rd_list_init(&c->node);

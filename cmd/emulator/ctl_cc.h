@@ -81,7 +81,8 @@ struct cc_item {
     json_int_t generation;
     struct cc_plan plan;
     char *op_path, *failure;
-    uint64_t op_since_ms;
+    char *made;       /* what was made and is not Ready yet; NULL: nothing */
+    uint64_t made_ms; /* when that began */
     void (*next)(struct cc_item *i, int status, const json_t *body);
     void (*then)(struct cc_item *i, const char *failure); /* an operation has ended */
     void (*go_on)(struct cc_item *i);

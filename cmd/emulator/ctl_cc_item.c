@@ -2,6 +2,9 @@
  * does at most one thing about it. Reasons and messages as reference sections 4 and 8 have them. */
 #include "ctl_cc.h"
 
+#include "chain.h"
+#include "ops.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +44,7 @@ static void item_free(struct cc_item *i)
     rd_list_remove(&i->node);
     pass_clear(i);
     free(i->seen);
+    free(i->made);
     free(i->ns);
     free(i->name);
     free(i->resource);
@@ -197,11 +201,16 @@ void cc_ready(struct cc_item *i, const json_t *live)
         i->kind->status(i, live, extra);
     cc_say(i, true, "UpToDate", "The resource is up to date", extra);
     i->fails = 0;
+    /* Who waits for Ready waits for what it takes the controller to say so, too. */
+    if (i->made != NULL)
+        emu_chain_took(i->w->e, i->made, emu_clock_now(&i->w->e->clock) - i->made_ms);
     const json_t *now = kube_get(i->w->c, i->resource, i->ns, i->name);
     /* It writes the name back, which moves the generation and makes one more pass. */
     if (now != NULL && rd_json_path_str(now, "spec.resourceID") == NULL && i->kind->plan != NULL)
         kube_merge(i->w->c, CC_MANAGER, i->resource, i->ns, i->name,
                    rd_json_pack("{s:{s:s}}", "spec", "resourceID", cc_id(i)));
+    else
+        rd_freep(&i->made);
     const char *interval = cc_annotation(i->object, "reconcile-interval-in-seconds");
     long every_s = interval == NULL ? -1 : strtol(interval, NULL, 10);
     cc_end(i, every_s == 0  ? RD_BUF_UNBOUNDED
@@ -268,6 +277,18 @@ static void on_poll(struct emu_timer *t)
     poll_op(container_of(t, struct cc_item, timer));
 }
 
+/* The last poll is not late: what a pause would cost is no modelled latency (chain.h). */
+static void poll_later(struct cc_item *i)
+{
+    const struct gcp_op *op = gcp_op_at(i->w->e, i->op_path);
+    uint64_t now_ms = emu_clock_now(&i->w->e->clock), ms = POLL_MAX_MS;
+    if (op == NULL)
+        ms = POLL_MIN_MS;
+    else if (op->timer.due_ms < now_ms + ms)
+        ms = op->timer.due_ms > now_ms ? op->timer.due_ms - now_ms : 0;
+    emu_timer_start(&i->w->e->clock, &i->timer, ms, on_poll);
+}
+
 /* What an operation ended with; owned, NULL: well. */
 static char *op_failure(const json_t *op)
 {
@@ -291,9 +312,7 @@ static void polled(struct cc_item *i, int status, const json_t *body)
     bool done = rd_streq(rd_json_str(body, "status", NULL), "DONE") ||
                 rd_json_path_bool(body, "done", false);
     if (!done) {
-        uint64_t ms = (emu_clock_now(&i->w->e->clock) - i->op_since_ms) / 100;
-        ms = ms < POLL_MIN_MS ? POLL_MIN_MS : ms > POLL_MAX_MS ? POLL_MAX_MS : ms;
-        emu_timer_start(&i->w->e->clock, &i->timer, ms, on_poll);
+        poll_later(i);
         return;
     }
     RD_AUTOFREE char *failure = op_failure(body);
@@ -310,7 +329,6 @@ void cc_wait(struct cc_item *i, const json_t *body, void (*then)(struct cc_item 
     const char *name = rd_json_str(body, "name", NULL);
     const char *link = rd_json_str(body, "selfLink", NULL);
     i->then = then;
-    i->op_since_ms = emu_clock_now(&i->w->e->clock);
     if (rd_streq(i->kind->api, "compute"))
         rd_str_take(&i->op_path, rd_asprintf("/compute/v1/%s", strstr(link, "projects/")));
     else if (rd_streq(i->kind->api, "container"))
@@ -318,7 +336,7 @@ void cc_wait(struct cc_item *i, const json_t *body, void (*then)(struct cc_item 
                                              cc_project(i), cc_text(i, "location"), name));
     else
         rd_str_take(&i->op_path, rd_asprintf("/v1/%s", name));
-    emu_timer_start(&i->w->e->clock, &i->timer, POLL_MIN_MS, on_poll);
+    poll_later(i);
 }
 
 /* ---- References ---- */
@@ -497,6 +515,9 @@ static void create_sent(struct cc_item *i, int status, const json_t *body)
                 i->kind->dcl ? "" : ": ", text);
     } else if (is_operation(i, body)) {
         cc_wait(i, body, created);
+        const struct gcp_op *op = gcp_op_at(i->w->e, i->op_path);
+        rd_str_dup(&i->made, op == NULL ? NULL : op->target);
+        i->made_ms = emu_clock_now(&i->w->e->clock);
     } else {
         created(i, NULL);
     }

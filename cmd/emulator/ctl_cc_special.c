@@ -2,8 +2,6 @@
  * instance gets one PATCH more, a bucket is emptied before it is deleted. */
 #include "ctl_cc.h"
 
-#include "chain.h"
-
 #include "base/encode.h"
 
 #include <stdlib.h>
@@ -19,9 +17,6 @@ static void default_pool_gone(struct cc_item *i, const char *failure)
                 failure);
         return;
     }
-    RD_AUTOFREE char *cluster = rd_asprintf("projects/%s/locations/%s/clusters/%s", cc_project(i),
-                                            cc_text(i, "location"), cc_id(i));
-    emu_chain_extend(i->w->e, cluster, emu_clock_now(&i->w->e->clock) - i->op_since_ms);
     cc_read_again(i, NULL);
 }
 

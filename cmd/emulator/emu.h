@@ -26,7 +26,7 @@ struct emu {
     struct emu_auth *auth;
     struct rd_strv settings;               /* "key=value", see setting.h */
     struct emu_kube *kube;                 /* owned by the Kubernetes half; NULL until it starts */
-    json_t *chain;         /* owned; see chain.h */
+    json_t *chain, *chain_longest; /* owned; see chain.h */
     struct rd_list ops;                    /* operations under way, see ops.h */
     struct rd_list growths;                /* node pools that get machines, see gke.h */
     const struct emu_gke_hooks *gke_hooks; /* borrowed; see gke.h */

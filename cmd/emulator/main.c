@@ -256,6 +256,7 @@ int main(int argc, char **argv)
     emu_auth_free(a->emu.auth);
     emu_store_clear(&a->emu.store);
     json_decref(a->emu.chain);
+    json_decref(a->emu.chain_longest);
     rd_strv_clear(&a->emu.settings);
     emu_faults_clear(&a->emu.faults);
     free(a);

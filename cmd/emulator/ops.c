@@ -158,6 +158,16 @@ const char *gcp_op_running(struct emu *e, const char *target)
     return NULL;
 }
 
+const struct gcp_op *gcp_op_at(const struct emu *e, const char *path)
+{
+    rd_list_foreach (it, &e->ops) {
+        const struct gcp_op *op = container_of(it, struct gcp_op, node);
+        if (rd_ends_with(path, op->key))
+            return op;
+    }
+    return NULL;
+}
+
 void gcp_longrunning_get(struct gcp_call *c)
 {
     const json_t *body = gcp_op_get(c->emu, c->resource);

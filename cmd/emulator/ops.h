@@ -41,6 +41,8 @@ void gcp_ops_clear(struct emu *e);                  /* at the end: those under w
 json_t *gcp_op_get(struct emu *e, const char *key); /* borrowed, or NULL */
 /* The running operation on a target (or below it), or NULL: "one at a time". Borrowed name. */
 const char *gcp_op_running(struct emu *e, const char *target);
+/* The running operation that is read at this path; borrowed, or NULL. */
+const struct gcp_op *gcp_op_at(const struct emu *e, const char *path);
 
 /* Method bodies for GET of an operation. */
 void gcp_longrunning_get(struct gcp_call *c);
