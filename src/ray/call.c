@@ -210,6 +210,7 @@ static void call_step(struct op *op)
             call_send(c);
         } else if (rd_list_empty(&c->waiting)) {
             rd_list_append(&d->waiting, &c->waiting);
+            ray_dashboard_call_comes(d);
         }
         return;
     case RAY_CALL_SENT:

@@ -14,15 +14,20 @@ enum secret_state { SECRET_NONE, SECRET_WANTED, SECRET_READING, SECRET_READ };
 
 /* ---- The token, as a credential source with a single flight ---- */
 
+void ray_dashboard_call_comes(struct ray_dashboard *d)
+{
+    if (d->token_secret && d->secret_state == SECRET_NONE) {
+        d->secret_state = SECRET_WANTED;
+        op_wake(&d->op);
+    }
+}
+
 static void wait_step(struct op *op)
 {
     struct http_auth_wait *w = container_of(op, struct http_auth_wait, op);
     struct ray_dashboard *d = container_of(w->auth, struct ray_dashboard, auth);
     if (!op->cancelled && !d->failure && d->secret_state != SECRET_READ) {
-        if (d->secret_state == SECRET_NONE) {
-            d->secret_state = SECRET_WANTED;
-            op_wake(&d->op);
-        }
+        ray_dashboard_call_comes(d);
         return;
     }
     rd_list_remove(&w->waiting);
@@ -187,6 +192,11 @@ static void secret_read(struct ray_dashboard *d)
         d->auth.generation++;
         rd_json_decrefp(&d->secret.result);
         dashboard_tell(d);
+        return;
+    }
+    if (!d->ready && err->kind == RD_ERR_NOT_FOUND) {
+        rd_err_free(err); /* KubeRay makes it before the head: there is no head yet either */
+        d->secret_state = SECRET_NONE;
         return;
     }
     rd_err_wrap(err, "token of the dashboard");

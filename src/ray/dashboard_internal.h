@@ -4,6 +4,8 @@
 
 #include "ray/dashboard.h"
 
+/* A call waits for the way: the token it will need is read meanwhile. */
+void ray_dashboard_call_comes(struct ray_dashboard *d);
 /* The token in a Secret object. */
 bool ray_token_decode(const json_t *secret, struct rd_secret *ret,
                       struct rd_err **reterr) RD_MUST_CHECK;
