@@ -16,10 +16,25 @@ static const struct phase_step_def defs[STEPS] = {
 static const struct phase_goal up = {.kind = GOAL_UP, .want = BIT(JOB), .may_start = ALL};
 static const struct phase_goal down = {.kind = GOAL_DOWN, .want = ALL & ~BIT(LOOK)};
 
+static void begin(struct story *s, const struct phase_step_def *table, const struct phase_goal *goal)
+{
+    story_begin(s, table, STEPS, goal, true, "look pre");
+    TELL(s, "pre ready => pre done", "disk =>", "lock 60000 => look net");
+}
+
 static void begin_up(struct story *s, const struct phase_goal *goal)
 {
-    story_begin(s, defs, STEPS, goal, true, "look pre");
-    TELL(s, "pre ready => pre done", "disk =>", "lock 60000 => look net");
+    begin(s, defs, goal);
+}
+
+/* The app's turn comes once the volume is under way. */
+static void begin_yielding(struct story *s)
+{
+    static struct phase_step_def table[STEPS];
+    memcpy(table, defs, sizeof defs);
+    table[APP].yields = true;
+    begin(s, table, &up);
+    TELL(s, "net ready ours => net done, look vol");
 }
 
 /* clang-format off: a story has one line for each event */
@@ -48,27 +63,16 @@ static void test_from_nothing(void **state)
 static void test_who_yields_comes_second(void **state)
 {
     (void)state;
-    struct phase_step_def yielding[STEPS];
-    memcpy(yielding, defs, sizeof defs);
-    yielding[APP].yields = true;
     struct story s;
-    story_begin(&s, yielding, STEPS, &up, true, "look pre");
+    begin_yielding(&s);
     TELL(&s,
-         "pre ready => pre done",
-         "disk =>",
-         "lock 60000 => look net",
-         "net ready ours => net done, look vol",
          "vol absent => intend vol",
          "disk => start vol",
          "vol pending => watch vol, look app", /* it is under way: now the other one */
          "app ready => app done",
          "vol ready => vol done, look job");
-    story_begin(&s, yielding, STEPS, &up, true, "look pre");
+    begin_yielding(&s);
     TELL(&s,
-         "pre ready => pre done",
-         "disk =>",
-         "lock 60000 => look net",
-         "net ready ours => net done, look vol",
          "vol unreachable => vol pausing, look app", /* who cannot be reached holds up nobody else */
          "app ready => app done");
 }
